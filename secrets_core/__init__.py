@@ -1,0 +1,1 @@
+"""The secrets vault, the KMS and dynamic secrets: modules over the same ground."""

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Install the Debian packages that the tests drive; without root, name the missing ones and fail.
+set -eu
+missing=""
+need() {
+    package=$1
+    shift
+    for program in "$@"; do
+        found=$(PATH="$PATH:/usr/sbin:/sbin" command -v "$program" 2>/dev/null || true)
+        [ -n "$found" ] && return 0
+    done
+    missing="$missing $package"
+}
+need curl curl
+need openssl openssl
+need openssh-server sshd
+need openssh-client ssh
+need wrk wrk
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "The tests need these Debian packages, install them and try again:$missing" >&2
+    exit 1
+fi
+echo "installing$missing ..." >&2
+apt-get update -qq >&2
+# RUNLEVEL=1: the packages' own services are not started; the tests start servers of their own.
+# shellcheck disable=SC2086
+RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
