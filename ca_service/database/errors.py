@@ -1,0 +1,15 @@
+"""Errors of the database that other packages may handle."""
+
+from ca_service.kernel.errors import ConflictError, InternalError
+
+
+class UniqueViolationError(ConflictError):
+    """A row with the same unique value exists already; `constraint` names the columns or the constraint."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__("This exists already; choose another name or use the one that exists.")
+        self.constraint = constraint
+
+
+class MigrationError(InternalError):
+    """The schema could not be brought up to date; `detail` is one sentence for the person who starts us."""
