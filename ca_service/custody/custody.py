@@ -1,0 +1,182 @@
+"""Custody: the one place with private keys and with the keys that protect stored records."""
+
+import asyncio
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+from cryptography.hazmat.primitives import serialization
+from msgspec import Struct
+
+from ca_service.config import Config, environment
+from ca_service.custody import storage
+from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.custody.derivation import MacKey
+from ca_service.custody.errors import IntegrityError
+from ca_service.custody.generation import GeneratedKey, generate_key, load_private_key
+from ca_service.custody.key_ring import KeyRing
+from ca_service.custody.root_key import RootKey, open_root_key
+from ca_service.custody.sealing import RecordName, Sealer, sealing_key
+from ca_service.custody.signers import Signer
+from ca_service.custody.storage import KeptKey
+from ca_service.custody.withheld_keys import PrivateKey, PublicKey
+from ca_service.database.port import Database, Transaction
+from ca_service.kernel.clock import to_microseconds
+from ca_service.kernel.errors import NotFoundError
+from ca_service.kernel.identifiers import Identifiers
+from ca_service.kernel.randomness import Randomness
+from ca_service.kernel.secret_value import SecretValue
+from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
+
+#: The owner of keys and records that belong to no organization: the audit key, the listener's key.
+INSTANCE = Tenant(OrganizationId(""), ProjectId(""))
+
+_STORE = "database"
+_CACHED_SEALERS = 4096
+_CACHED_SIGNERS = 1024
+_RSA_AT_ONCE = 2
+
+V = TypeVar("V")
+
+
+class SealedKey(Struct, frozen=True):
+    """A key sealed for its tenant, to be kept in the transaction that records what it is for."""
+
+    id: str
+    kept: KeptKey
+
+
+class Custody:
+    """Derives, seals, generates, keeps and signs under one root key."""
+
+    def __init__(
+        self, root: RootKey, database: Database, identifiers: Identifiers, randomness: Randomness
+    ) -> None:
+        self._root = root
+        self._database = database
+        self._identifiers = identifiers
+        self._ring = KeyRing(root, database, randomness)
+        self._randomness = randomness
+        self._sealers: _Cache[Sealer] = _Cache(_CACHED_SEALERS)
+        self._signers: _Cache[Signer] = _Cache(_CACHED_SIGNERS)
+        self._rsa_turns = asyncio.Semaphore(_RSA_AT_ONCE)
+        instance = sealing_key(1, root.derive("instance sealing key", 1))
+        self._instance_sealer = Sealer(INSTANCE, {1: instance}, randomness)
+
+    @property
+    def root_key_id(self) -> str:
+        """Return the root key's fingerprint, which is not a secret."""
+        return self._root.id
+
+    def mac_key(self, purpose: str) -> MacKey:
+        """Return the instance's key for one purpose: `policy rows`, `token pepper`, `nonces`."""
+        return MacKey(self._root.derive("mac key", purpose))
+
+    def instance_sealer(self) -> Sealer:
+        """Return the sealer of records that belong to no project."""
+        return self._instance_sealer
+
+    async def sealer(self, tenant: Tenant) -> Sealer:
+        """Return the sealer of a project; its keys are made at the first use.
+
+        Ask before the transaction, never within it. Raises IntegrityError if a key's row was changed.
+        """
+        if tenant == INSTANCE:
+            return self._instance_sealer
+        cached = self._sealers.get(tenant)
+        if cached is None:
+            cached = Sealer(tenant, await self._ring.project_keys(tenant), self._randomness)
+            self._sealers.put(tenant, cached)
+        return cached
+
+    async def generate(self, algorithm: KeyAlgorithm) -> GeneratedKey:
+        """Return a fresh key that nothing has stored; RSA is made in a thread, few at a time."""
+        if not algorithm.is_rsa:
+            return generate_key(algorithm)
+        async with self._rsa_turns:
+            return await asyncio.to_thread(generate_key, algorithm)
+
+    async def seal_key(self, tenant: Tenant, generated: GeneratedKey) -> SealedKey:
+        """Return the key sealed for its tenant under a new id; nothing is written yet."""
+        key_id = self._identifiers.new("key")
+        sealer = await self.sealer(tenant)
+        kept = KeptKey(
+            id=key_id,
+            tenant=tenant,
+            algorithm=generated.algorithm,
+            store=_STORE,
+            public_key=public_key_der(generated.public_key),
+            sealed=sealer.seal(_record(key_id), generated.pkcs8_der().reveal()),
+        )
+        return SealedKey(key_id, kept)
+
+    async def keep(self, transaction: Transaction, sealed_key: SealedKey) -> None:
+        """Write a sealed key down."""
+        await storage.insert_key(transaction, sealed_key.kept, to_microseconds(transaction.now))
+
+    async def signer(self, tenant: Tenant, key_id: str) -> Signer:
+        """Return the signer of a kept key.
+
+        Ask before the transaction, never within it. Raises NotFoundError, and IntegrityError if the row was
+        changed.
+        """
+        cached = self._signers.get((tenant, key_id))
+        if cached is None:
+            kept, key = await self._open(tenant, key_id)
+            cached = Signer(key_id, kept.algorithm, key)
+            self._signers.put((tenant, key_id), cached)
+        return cached
+
+    async def listener_key_pem(self, key_id: str) -> SecretValue[str]:
+        """Return a key of the instance for the TLS listener, which OpenSSL must hold itself (S22)."""
+        kept, key = await self._open(INSTANCE, key_id)
+        return GeneratedKey(kept.algorithm, key).pkcs8_pem()
+
+    async def _open(self, tenant: Tenant, key_id: str) -> tuple[KeptKey, PrivateKey]:
+        kept = await storage.find_key(self._database, tenant, key_id)
+        if kept is None:
+            raise NotFoundError("key")
+        sealer = await self.sealer(tenant)
+        pkcs8 = SecretValue(sealer.open(_record(key_id), kept.sealed))
+        if kept.algorithm.is_rsa:  # loading checks the primes, which takes milliseconds
+            key = await asyncio.to_thread(load_private_key, pkcs8)
+        else:
+            key = load_private_key(pkcs8)
+        if public_key_der(key.public_key()) != kept.public_key:
+            raise IntegrityError(f"The public part of key {key_id} is not the one of its private part.")
+        return kept, key
+
+
+async def open_custody(
+    config: Config, database: Database, identifiers: Identifiers, randomness: Randomness
+) -> Custody:
+    """Return custody over the root key that the configuration names. Raises RootKeyError."""
+    root = await open_root_key(database, config.custody.root_key, config.data_path, environment(), randomness)
+    return Custody(root, database, identifiers, randomness)
+
+
+def public_key_der(key: PublicKey) -> bytes:
+    """Return a public key as SubjectPublicKeyInfo (RFC 5280 section 4.1)."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _record(key_id: str) -> RecordName:
+    return RecordName("custody_keys", key_id, 1)
+
+
+class _Cache(Generic[V]):
+    """The most recently used values, so many and no more."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[object, V] = OrderedDict()
+
+    def get(self, key: object) -> V | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: object, value: V) -> None:
+        self._values[key] = value
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
