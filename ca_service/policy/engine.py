@@ -1,0 +1,206 @@
+"""The policy engine: every question of the gate is decided here, from the policies of one generation."""
+
+from collections.abc import Iterable
+
+import cedarpy
+
+from ca_service.custody.derivation import MacKey
+from ca_service.database.port import Database, Transaction
+from ca_service.kernel.errors import UnacceptableError
+from ca_service.kernel.identifiers import Identifiers
+from ca_service.kernel.tenancy import Tenant
+from ca_service.policy.cache import BoundedCache, GenerationCache
+from ca_service.policy.compiled import CompiledPolicy
+from ca_service.policy.errors import PolicyRefusedError, QuestionError, SchemaError
+from ca_service.policy.evaluation import Question, evaluate
+from ca_service.policy.explanation import Explanation, explain
+from ca_service.policy.question import (
+    Place,
+    Shape,
+    canonical_attributes,
+    canonical_facts,
+    context_of,
+    entities_with,
+    place_of,
+    shape_of,
+)
+from ca_service.policy.schema import ACTION_GROUPS, PolicySchema
+from ca_service.policy.sets import BuiltInPolicy, reserved_names_policy, role_policy
+from ca_service.policy.slices import PolicySource, Slice
+from ca_service.policy.storage import generation_in, raise_generation, read_generation
+from ca_service.policy.values import Access, Decision, Entity, Principal
+
+_CACHED_DECISIONS = 10_000
+_CACHED_ENTITIES = 512
+_EMPTY_SET = cedarpy.PolicySet.from_str("")
+_EntitiesKey = tuple[Principal, str, Place, Entity, bytes]
+_Key = tuple[Principal, str, Entity, Tenant | None, bytes]
+
+
+class PolicyEngine:
+    """Decides, explains, and keeps count of the policy generation.
+
+    A decision holds for the generation it names; what issues, signs, reveals or changes a right asks
+    `confirm` in its own transaction (S14).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        schema: str,
+        built_ins: Iterable[BuiltInPolicy],
+        mac_key: MacKey,
+        identifiers: Identifiers,
+        *,
+        reserved_names: Iterable[str] = (),
+    ) -> None:
+        """Take the joined schema and check everything that comes with the code against it.
+
+        `mac_key` is `custody.mac_key(storage.MAC_PURPOSE)`; `reserved_names` are the hosts of the public URLs
+        (S11). Raises SchemaError if the schema or a built-in policy does not hold together.
+        """
+        self.schema = PolicySchema(schema)
+        self._database = database
+        self._identifiers = identifiers
+        reserved = reserved_names_policy(reserved_names)
+        texts = [*built_ins] if reserved is None else [*built_ins, reserved]
+        compiled = _compile_built_ins(self.schema, texts)
+        _verify_roles(self.schema)
+        self._source = PolicySource(database, mac_key, compiled, self.schema.groups)
+        self._decisions: GenerationCache[_Key, Decision] = GenerationCache(_CACHED_DECISIONS)
+        self._entities: BoundedCache[_EntitiesKey, cedarpy.Entities] = BoundedCache(_CACHED_ENTITIES)
+        self._shapes: set[Shape] = set()
+        self._seen: tuple[int, int] | None = None
+
+    async def decide(self, principal: Principal, access: Access) -> Decision:
+        """Return whether the principal may do this, as of the current generation.
+
+        A decision made before in this generation is returned again, with its id. Raises QuestionError if the
+        question does not fit the schema, IntegrityError if a policy that may govern it was changed outside.
+        """
+        generation = await self.current_generation()
+        resource = access.resource
+        key = (principal, access.action, resource.entity, resource.tenant, canonical_facts(access))
+        decision = self._decisions.get(generation, key)
+        if decision is None:
+            question, policies = await self._question(generation, principal, access)
+            self._verify_shape(principal, access, question)
+            decision = self._decided(generation, policies, question)
+            self._decisions.put(generation, key, decision)
+        return decision
+
+    async def explain(self, principal: Principal, access: Access) -> Explanation:
+        """Return the decision with what matched and what came nearest; the context may lack attributes.
+
+        Raises UnacceptableError for an action that does not exist.
+        """
+        if access.action not in self.schema.actions:
+            detail = f"There is no action {access.action[:80]!a}; an action is written module:verb."
+            raise UnacceptableError(detail, field="action", rule="unknown-action")
+        generation = await self.current_generation()
+        question, policies = await self._question(generation, principal, access)
+        return explain(self._decided(generation, policies, question), policies, question)
+
+    def verify_policy(self, text: str) -> None:
+        """Return if the text can be stored as a policy. Raises PolicyRefusedError with Cedar's message."""
+        self.schema.verify_policy("new", text)
+
+    async def current_generation(self) -> int:
+        """Return the generation as far as this process was told; a moment behind other processes at most."""
+        hint = self._database.change_hint()
+        if self._seen is not None and hint == self._seen[0]:
+            return self._seen[1]
+        # The hint was taken first: a change during the read moves it again, and the next look reads anew.
+        generation = await read_generation(self._database)
+        self._seen = None if hint is None else (hint, generation)
+        return generation
+
+    async def confirm(self, transaction: Transaction, generation: int) -> bool:
+        """Tell whether decisions of this generation still hold, as of the transaction."""
+        holds = await generation_in(transaction) == generation
+        if not holds:
+            self._forget()  # so that deciding again sees what the transaction saw, notified or not
+        return holds
+
+    async def raise_generation(self, transaction: Transaction) -> None:
+        """Make every earlier decision stale, everywhere, with the commit of this transaction."""
+        await raise_generation(transaction)
+        transaction.announce()
+        transaction.on_commit(self._forget)
+
+    def _forget(self) -> None:
+        self._seen = None
+
+    async def _question(
+        self, generation: int, principal: Principal, access: Access
+    ) -> tuple[Question, tuple[CompiledPolicy, ...]]:
+        if access.action not in self.schema.groups:
+            raise QuestionError(f"no module's schema declares the action {access.action}")
+        resource = access.resource
+        place = place_of(resource)
+        found: Slice = await self._source.slice(generation, principal, access.action, place)
+        ancestors, context = place.ancestors, context_of(access)
+        policies = tuple(
+            [
+                policy
+                for policy in found.policies
+                if policy.scope.speaks_of(resource.entity, ancestors) and policy.requires <= context.keys()
+            ]
+        )
+        key = (principal, access.action, place, resource.entity, canonical_attributes(resource))
+        entities = self._entities.get(key)
+        if entities is None:
+            entities = entities_with(found.around, resource, place)
+            self._entities.put(key, entities)
+        return Question(principal, access, context, entities), policies
+
+    def _decided(self, generation: int, policies: tuple[CompiledPolicy, ...], question: Question) -> Decision:
+        verdict = evaluate(policies, question)
+        return Decision(
+            id=self._identifiers.new("dec"),
+            allowed=verdict.allowed,
+            policies=verdict.policies,
+            reason=verdict.reason,
+            obligations=verdict.obligations,
+            generation=generation,
+        )
+
+    def _verify_shape(self, principal: Principal, access: Access, question: Question) -> None:
+        """Have Cedar check a question against the schema, once for all questions of the same types.
+
+        Without it a mistake in a handler would show only as a policy that never matches.
+        """
+        shape = shape_of(principal, access)
+        if shape in self._shapes:
+            return
+        # As text, because parsed entities are taken as they are and not checked.
+        document = str(question.entities)
+        result = cedarpy.is_authorized(question.request(), _EMPTY_SET, document, self.schema.handle)
+        if result.decision is cedarpy.Decision.NoDecision:
+            detail = "; ".join(result.diagnostics.errors).replace(document, "the entities")
+            raise QuestionError(f"a question about {access.action} does not fit the schema: {detail}")
+        self._shapes.add(shape)
+
+
+def _compile_built_ins(schema: PolicySchema, policies: list[BuiltInPolicy]) -> list[CompiledPolicy]:
+    if len({policy.id for policy in policies}) != len(policies):
+        raise SchemaError("two built-in policies have the same id")
+    compiled = []
+    for policy in policies:
+        try:
+            compiled.append(schema.verify_policy(policy.id, policy.text))
+        except PolicyRefusedError as error:
+            raise SchemaError(f"the built-in policy {policy.id} is refused: {error.detail}") from error
+    return compiled
+
+
+def _verify_roles(schema: PolicySchema) -> None:
+    """Check that the role that reaches every action fits every action's context."""
+    policy = role_policy("instance", "administrator", "Instance")
+    if policy is None or schema.groups.keys() <= ACTION_GROUPS:
+        return
+    try:
+        schema.verify_policy(policy.id, policy.text)
+    except PolicyRefusedError as error:
+        detail = f"an action's `name` in the context is not of the type Name: {error.detail}"
+        raise SchemaError(detail) from error
