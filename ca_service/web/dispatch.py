@@ -1,0 +1,85 @@
+"""The short way from a route to its handler: Litestar's router finds it, and it is called at once.
+
+Litestar's own way there and back to bytes prepares for what no door of ours has (dependencies, guards,
+hooks, caches, cookies) and took a quarter of an authenticated read when it was measured. What needs more than
+its path still goes that way, and whatever the router refuses.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from ca_service.web.exchange import exchange_in
+from ca_service.web.middleware import establish_caller
+
+#: Answers without a body (RFC 9110 section 6.4.1).
+_BARE = frozenset({204, 304})
+_encode = msgspec.json.Encoder().encode
+
+
+class Dispatcher:
+    """An application in front of another one: the same routes, callers and errors."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._app = app
+        self._find = app.asgi_router.handle_routing
+        #: The handlers that are called at once, with "takes the request".
+        self._direct: Mapping[Any, bool] = {
+            handler: "request" in handler.parsed_fn_signature.parameters
+            for route in app.routes
+            if isinstance(route, HTTPRoute)
+            for handler in route.route_handlers
+            if _needs_only_its_path(route, handler)
+        }
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request. Errors are raised to the front, which renders them."""
+        found = self._route(scope)
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        handler, parameters, scope["path_template"] = found
+        scope["route_handler"] = handler
+        await establish_caller(exchange_in(scope), handler.opt, scope["headers"])
+        if self._direct[handler]:
+            parameters = {"request": Request(scope, receive, send), **parameters}
+        await _send(await handler.fn(**parameters), handler, send)
+
+    def _route(self, scope: Any) -> tuple[Any, dict[str, Any], str] | None:
+        try:
+            _, handler, _, parameters, template = self._find(path=scope["path"], method=scope["method"])
+        except HTTPException:
+            return None
+        return (handler, parameters, template) if handler in self._direct else None
+
+
+def _needs_only_its_path(route: HTTPRoute, handler: HTTPRouteHandler) -> bool:
+    """Tell a handler that takes the request and texts of the path, and answers with a response."""
+    texts = {parameter.name for parameter in route.path_parameters.values() if parameter.type is str}
+    signature = handler.parsed_fn_signature
+    return (
+        not handler.has_sync_callable
+        and signature.parameters.keys() <= texts | {"request"}
+        and signature.return_type.is_subclass_of(Response)
+    )
+
+
+async def _send(response: Response[Any], handler: HTTPRouteHandler, send: Any) -> None:
+    status = response.status_code or handler.status_code
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.items()]
+    body = b""
+    if status not in _BARE:
+        content = response.content
+        body = content if isinstance(content, bytes) else _encode(content)
+        kind = str(response.media_type)
+        if kind.startswith("text/") and "charset" not in kind:
+            kind += "; charset=utf-8"
+        headers.append((b"content-type", kind.encode("latin-1")))
+        headers.append((b"content-length", str(len(body)).encode("ascii")))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
