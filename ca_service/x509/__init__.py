@@ -1,0 +1,1 @@
+"""The certificate authority: authorities, profiles, certificates, revocation (RFC 5280)."""

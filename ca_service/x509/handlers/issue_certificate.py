@@ -1,0 +1,211 @@
+"""Issues certificates: every one of them, whichever door asked."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from msgspec import Struct
+
+from ca_service.custody.custody import Custody
+from ca_service.database.port import Transaction
+from ca_service.gate.handler import Call, Handler, Prepared
+from ca_service.kernel.identifiers import Identifiers
+from ca_service.kernel.randomness import Randomness
+from ca_service.kernel.secret_value import SecretValue
+from ca_service.policy.values import Access, ContextValue, Grant
+from ca_service.x509.accesses import authority_resource, owner_of
+from ca_service.x509.catalogue import Catalogue
+from ca_service.x509.certificates import Certificate, serial_text
+from ca_service.x509.decided import Decidable, parse_request
+from ca_service.x509.errors import ChangedMeanwhileError
+from ca_service.x509.issuers import Issuer, pem_of, sign_certificate
+from ca_service.x509.operations import IssueCertificate, IssuedCertificate
+from ca_service.x509.profiles import Profile
+from ca_service.x509.selection import select_authority, select_profile
+from ca_service.x509.serial_numbers import new_serial_number
+from ca_service.x509.storage.certificates import insert_issued
+from ca_service.x509.template import Subject, leaf_template, verify_artefact
+from ca_service.x509.validity import validity_from, verify_ttl
+
+#: How policies see a common name that is none of the names.
+OTHER_COMMON_NAME = "common-name"
+
+
+class IssueDraft(Struct, frozen=True, kw_only=True):
+    """What will be issued. `ttl` was asked for, or is the default that the grant may still shorten."""
+
+    operation: IssueCertificate
+    profile: Profile
+    issuer: Issuer
+    asked: Decidable
+    ttl: timedelta
+
+
+class SignedCertificate(Struct, frozen=True, kw_only=True):
+    """What was signed and is not yet released."""
+
+    certificate: Certificate
+    issuer: Issuer
+    profile: Profile
+    pem: str
+    lifetime: timedelta
+    private_key: SecretValue[str] | None
+
+
+class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertificate, IssuedCertificate]):
+    """Issues one certificate from a profile."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        custody: Custody,
+        identifiers: Identifiers,
+        randomness: Randomness,
+    ) -> None:
+        self._catalogue = catalogue
+        self._custody = custody
+        self._identifiers = identifiers
+        self._randomness = randomness
+
+    async def prepare(self, call: Call, operation: IssueCertificate) -> Prepared[IssueDraft]:
+        """Read the request inside its profile; ask for the envelope and for each name it will carry."""
+        profile = await select_profile(self._catalogue, call.home, operation.profile)
+        authority = await select_authority(self._catalogue, profile, operation.authority)
+        issuer = await self._catalogue.issuer(authority)
+        if operation.ttl is not None:
+            verify_ttl(operation.ttl, profile.settings, profile.name)
+            ttl = operation.ttl
+        else:
+            ttl = min(operation.preferred_ttl or profile.settings.default_ttl, profile.settings.max_ttl)
+        # Refused here, before anybody is asked for permission, if the issuer has ended.
+        validity_from(call.now, ttl, issuer.validity)
+        asked = parse_request(operation.request, profile, csr_field=operation.csr_field)
+        draft = IssueDraft(operation=operation, profile=profile, issuer=issuer, asked=asked, ttl=ttl)
+        details = {
+            "profile": profile.name,
+            "authority": authority.name,
+            "names": [entry.name.value for entry in asked.names],
+            "key_algorithm": asked.key_algorithm.value,
+        }
+        if asked.has_other_common_name:
+            details["common_name"] = asked.common_name or ""
+        return Prepared(draft, self._accesses(draft), details)
+
+    def _accesses(self, draft: IssueDraft) -> tuple[Access, ...]:
+        operation, asked = draft.operation, draft.asked
+        resource = authority_resource(draft.issuer.authority)
+        envelope: dict[str, ContextValue] = {
+            "profile": draft.profile.name,
+            "key_algorithm": asked.key_algorithm.value,
+            "ttl": draft.ttl,
+        }
+        if operation.directory is not None:
+            envelope["directory"] = operation.directory
+        proofs = {proof.name: proof.method for proof in operation.proofs}
+
+        def ask(context: dict[str, ContextValue], field: str | None) -> Access:
+            return Access(
+                operation.action, resource, "x509:read-authority", envelope | context, operation.ttl, field
+            )
+
+        accesses = [ask({}, None)]
+        for entry in asked.names:
+            context: dict[str, ContextValue] = {"name": entry.name.context()}
+            if entry.name in proofs:
+                context["proof"] = proofs[entry.name]
+            accesses.append(ask(context, entry.field))
+        if asked.has_other_common_name and asked.common_name is not None:
+            other: dict[str, ContextValue] = {
+                "kind": OTHER_COMMON_NAME,
+                "value": asked.common_name,
+                "wildcard": False,
+            }
+            accesses.append(ask({"name": other}, asked.common_name_field))
+        return tuple(accesses)
+
+    async def sign(self, call: Call, draft: IssueDraft, grant: Grant) -> SignedCertificate:
+        """Make the key if we are to, sign, and read what was signed again."""
+        asked, issuer, operation = draft.asked, draft.issuer, draft.operation
+        ttl = draft.ttl
+        if operation.ttl is None and grant.max_ttl is not None:
+            ttl = min(ttl, grant.max_ttl)
+        validity = validity_from(call.now, ttl, issuer.validity)
+        private_key, public_key = None, asked.public_key
+        if public_key is None:
+            generated = await self._custody.generate(asked.key_algorithm)
+            public_key, private_key = generated.public_key, generated.pkcs8_pem()
+        subject = Subject(
+            common_name=asked.common_name,
+            names=tuple(entry.name for entry in asked.names),
+            purposes=draft.profile.settings.purposes,
+            key_algorithm=asked.key_algorithm,
+        )
+        serial_number = new_serial_number(self._randomness)
+        template = leaf_template(issuer, subject, public_key, serial_number, validity)
+        signed = await sign_certificate(template, issuer.signer)
+        der = signed.public_bytes(serialization.Encoding.DER)
+        verify_artefact(der, subject, serial_number, validity)
+        certificate = Certificate(
+            id=self._identifiers.new("crt"),
+            tenant=call.home,
+            authority_id=issuer.authority.id,
+            authority=issuer.authority.name,
+            profile=draft.profile.name,
+            serial_number=serial_text(serial_number),
+            common_name=subject.common_name,
+            names=subject.names,
+            key_algorithm=asked.key_algorithm,
+            has_server_made_key=private_key is not None,
+            der=der,
+            not_before=validity.not_before,
+            not_after=validity.not_after,
+            owner=owner_of(call.caller),
+            requested_ttl_seconds=int(ttl.total_seconds()),
+            created_at=call.now,
+            directory=operation.directory,
+            renewed_from=operation.renewed_from,
+        )
+        return SignedCertificate(
+            certificate=certificate,
+            issuer=issuer,
+            profile=draft.profile,
+            pem=pem_of(der),
+            lifetime=min(ttl, validity.not_after - call.now),
+            private_key=private_key,
+        )
+
+    async def record(
+        self, transaction: Transaction, call: Call, signed: SignedCertificate
+    ) -> IssuedCertificate:
+        """Put it into the inventory, if authority and profile are still those that were decided on."""
+        del call
+        certificate, issuer = signed.certificate, signed.issuer
+        if not await insert_issued(transaction, certificate, issuer.authority, signed.profile):
+            self._catalogue.forget()
+            detail = "The profile or the authority was changed meanwhile; nothing was issued, ask again."
+            raise ChangedMeanwhileError(detail)
+        return IssuedCertificate(
+            id=certificate.id,
+            serial_number=certificate.serial_number,
+            certificate_pem=signed.pem,
+            chain_pem=issuer.chain_pem,
+            private_key=signed.private_key,
+            profile=certificate.profile,
+            authority=certificate.authority,
+            authority_id=certificate.authority_id,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+            lifetime=signed.lifetime,
+            common_name=certificate.common_name,
+            names=certificate.names,
+            key_algorithm=certificate.key_algorithm,
+        )
+
+    def details(self, answer: IssuedCertificate) -> Mapping[str, Any]:
+        """Return which certificate it became."""
+        return {
+            "certificate": answer.id,
+            "serial_number": answer.serial_number,
+            "not_after": answer.not_after.isoformat(),
+        }

@@ -1,0 +1,42 @@
+"""Everything the certificate authority contributes to the service."""
+
+from collections.abc import Sequence
+
+from ca_service.gate.caller import Caller
+from ca_service.web.instance.operations import Notice
+from ca_service.web.module import Contribution, Ground, Module
+from ca_service.x509.assembly import assemble
+from ca_service.x509.expiring import expiring_notices
+from ca_service.x509.first_start import found_authorities
+from ca_service.x509.http import PROJECT_ROUTES, public_routes
+from ca_service.x509.jobs import timers
+from ca_service.x509.policies import POLICIES, SCHEMA
+
+
+def build(ground: Ground) -> Contribution:
+    """Build the handlers, routes and timers over the ground."""
+    assembly = assemble(
+        database=ground.database,
+        custody=ground.custody,
+        gate=ground.gate,
+        identifiers=ground.identifiers,
+        randomness=ground.randomness,
+        plain_public_url=ground.plain_public_url,
+    )
+
+    async def first_start(caller: Caller) -> None:
+        await found_authorities(ground.gate, ground.identifiers, caller)
+
+    async def status() -> Sequence[Notice]:
+        return await expiring_notices(ground.database)
+
+    return Contribution(
+        handlers=assembly.handlers,
+        routes=[*PROJECT_ROUTES, *public_routes(assembly.artefacts)],
+        timers=timers(assembly.publisher),
+        first_start=first_start,
+        status=status,
+    )
+
+
+MODULE = Module(name="x509", schema=SCHEMA, policies=POLICIES, build=build)

@@ -1,0 +1,284 @@
+"""Everything that can be asked of the certificate authority, and what it answers."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, TypeAlias
+
+from msgspec import Struct
+
+from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.gate.operation import ProjectOperation
+from ca_service.kernel.secret_value import SecretValue
+from ca_service.policy.names import Name
+from ca_service.x509.authorities import Authority, AuthorityStatus
+from ca_service.x509.certificates import Certificate, CertificateStatus
+from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus
+from ca_service.x509.reasons import RevocationReason
+
+
+class NameProof(Struct, frozen=True):
+    """How the caller proved one name (`http-01`); set by ACME alone, never by another door."""
+
+    name: Name
+    method: str
+
+
+class CsrRequest(Struct, frozen=True, tag="csr"):
+    """Certify the key of this PKCS#10 request, for the names it asks for (RFC 2986)."""
+
+    csr_der: bytes
+
+
+class KeyRequest(Struct, frozen=True, tag="key", kw_only=True):
+    """Make a key here and certify it; the private key is answered once and kept nowhere."""
+
+    common_name: str | None = None
+    names: tuple[Name, ...] = ()
+    key_algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256
+
+
+class PublicKeyRequest(Struct, frozen=True, tag="public_key", kw_only=True):
+    """Certify the key of a certificate that is renewed; its possession is known. No door sets it."""
+
+    public_key_der: bytes
+    common_name: str | None = None
+    names: tuple[Name, ...] = ()
+
+
+CertificateRequest: TypeAlias = CsrRequest | KeyRequest | PublicKeyRequest
+
+
+class IssuedCertificate(Struct, frozen=True, kw_only=True):
+    """A certificate that was just issued. `chain_pem` is issuer first, without leaf and root.
+
+    `private_key` (PKCS#8 PEM) is there only for a key made here. `lifetime` counts from the moment of
+    issuance.
+    """
+
+    id: str
+    serial_number: str
+    certificate_pem: str
+    chain_pem: tuple[str, ...]
+    private_key: SecretValue[str] | None = None
+    profile: str
+    authority: str
+    authority_id: str
+    status: CertificateStatus = CertificateStatus.VALID
+    not_before: datetime
+    not_after: datetime
+    lifetime: timedelta
+    common_name: str | None
+    names: tuple[Name, ...]
+    key_algorithm: KeyAlgorithm
+
+
+class ListedCertificate(Struct, frozen=True, kw_only=True):
+    """A certificate of the inventory with its status at the time of reading, and its chain."""
+
+    certificate: Certificate
+    status: CertificateStatus
+    certificate_pem: str
+    chain_pem: tuple[str, ...]
+
+
+class CertificatePage(Struct, frozen=True):
+    """A page of the inventory; `next_cursor` asks for the page after it."""
+
+    items: tuple[ListedCertificate, ...]
+    next_cursor: str | None
+
+
+class IssueCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only=True):
+    """Issue one certificate from a profile (RFC 5280).
+
+    `authority` chooses another than the profile's own. `ttl` asks for a lifetime from now and is refused
+    above a ceiling; left out, `preferred_ttl` or else the profile's default is taken and clamped. `proofs`
+    and `directory` are ACME's, `renewed_from` the id of the certificate that this one renews. `csr_field` is
+    the part of the door's request that errors about a CSR name.
+    """
+
+    action: ClassVar[str] = "x509:issue"
+    idempotent: ClassVar[bool] = True
+
+    profile: str
+    authority: str | None = None
+    request: CertificateRequest
+    ttl: timedelta | None = None
+    preferred_ttl: timedelta | None = None
+    proofs: tuple[NameProof, ...] = ()
+    directory: str | None = None
+    renewed_from: str | None = None
+    csr_field: str = "csr"
+
+
+class ReadCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_only=True):
+    """Read one certificate of the inventory. An ACME account may read those issued to itself."""
+
+    action: ClassVar[str] = "x509:read"
+    reads: ClassVar[bool] = True
+
+    certificate: str
+
+
+class CertificateFilter(Struct, frozen=True, kw_only=True):
+    """What to list. `name` is exact, or `*.example.com` (all below), or `example.*` (all that begin so)."""
+
+    serial_number: str | None = None
+    status: CertificateStatus | None = None
+    name: str | None = None
+    profile: str | None = None
+    authority: str | None = None
+    expires_before: datetime | None = None
+
+
+class ListCertificates(ProjectOperation[CertificatePage], frozen=True, kw_only=True):
+    """List the inventory. `order_by`: `created_at` or `not_after`, with `-` in front for the last first."""
+
+    action: ClassVar[str] = "x509:read"
+    reads: ClassVar[bool] = True
+
+    filter: CertificateFilter = CertificateFilter()
+    order_by: str = "-created_at"
+    limit: int = 100
+    cursor: str | None = None
+
+
+class RevokeCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_only=True):
+    """Revoke a certificate for good; doing it again changes nothing and answers the certificate as it is.
+
+    `proof` is ACME's: `account` (issued to it), `authorizations` or `key` (RFC 8555 section 7.6).
+    """
+
+    action: ClassVar[str] = "x509:revoke"
+
+    certificate: str
+    reason: RevocationReason = RevocationReason.UNSPECIFIED
+    proof: str | None = None
+
+
+class RenewCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only=True):
+    """Issue a certificate for the names of another: with a new key if we made the old one, else the same key.
+
+    `csr_der` brings another key; the names it asks for, if any, must be those of the old certificate.
+    """
+
+    action: ClassVar[str] = "x509:renew"
+    idempotent: ClassVar[bool] = True
+
+    certificate: str
+    csr_der: bytes | None = None
+
+
+class DescribedAuthority(Struct, frozen=True, kw_only=True):
+    """An authority with the public addresses of what it publishes."""
+
+    authority: Authority
+    parent: str | None
+    certificate_pem: str
+    chain_pem: tuple[str, ...]
+    certificate_url: str
+    crl_url: str
+
+
+class ListAuthorities(ProjectOperation[tuple[DescribedAuthority, ...]], frozen=True, kw_only=True):
+    """List the authorities of a project, roots first."""
+
+    action: ClassVar[str] = "x509:read-authority"
+    reads: ClassVar[bool] = True
+
+
+class ReadAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
+    """Read one authority by its name."""
+
+    action: ClassVar[str] = "x509:read-authority"
+    reads: ClassVar[bool] = True
+
+    name: str
+
+
+class CreateAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
+    """Make an authority with a key of its own: a root, or one that `parent` signs."""
+
+    action: ClassVar[str] = "x509:manage-authority"
+    idempotent: ClassVar[bool] = True
+
+    name: str
+    parent: str | None = None
+    key_algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256
+    common_name: str | None = None
+    ttl: timedelta | None = None
+
+
+class UpdateAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
+    """Enable or disable an authority; disabled it issues nothing, but revokes and publishes still."""
+
+    action: ClassVar[str] = "x509:manage-authority"
+
+    name: str
+    status: AuthorityStatus
+
+
+class ListProfiles(ProjectOperation[tuple[Profile, ...]], frozen=True, kw_only=True):
+    """List the profiles of a project."""
+
+    action: ClassVar[str] = "x509:read-profile"
+    reads: ClassVar[bool] = True
+
+
+class ReadProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
+    """Read one profile by its name."""
+
+    action: ClassVar[str] = "x509:read-profile"
+    reads: ClassVar[bool] = True
+
+    name: str
+
+
+class CreateProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
+    """Make a profile."""
+
+    action: ClassVar[str] = "x509:manage-profile"
+    idempotent: ClassVar[bool] = True
+
+    name: str
+    settings: ProfileSettings
+
+
+class ProfileChanges(Struct, frozen=True, kw_only=True):
+    """What of a profile changes; what is None stays."""
+
+    status: ProfileStatus | None = None
+    authority: str | None = None
+    authorities: tuple[str, ...] | None = None
+    default_ttl: timedelta | None = None
+    max_ttl: timedelta | None = None
+    allows_wildcards: bool | None = None
+    allows_other_common_name: bool | None = None
+
+
+class UpdateProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
+    """Change a profile; certificates that were issued from it stay as they are."""
+
+    action: ClassVar[str] = "x509:manage-profile"
+
+    name: str
+    changes: ProfileChanges
+
+
+class PublishedRevocationList(Struct, frozen=True, kw_only=True):
+    """A CRL that was published, by its number; `entries` is how many certificates stand in it."""
+
+    authority_id: str
+    number: int
+    entries: int
+    next_update: datetime
+
+
+class PublishRevocationList(ProjectOperation[PublishedRevocationList], frozen=True, kw_only=True):
+    """Sign and publish the CRL of an authority (RFC 5280 section 5).
+
+    Jobs perform it as `System::"x509-publish"`.
+    """
+
+    action: ClassVar[str] = "x509:publish"
+
+    authority_id: str

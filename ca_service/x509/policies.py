@@ -1,0 +1,79 @@
+"""The words of policies about certificates, and the rights that come with the code."""
+
+from ca_service.policy.sets import BuiltInPolicy
+from ca_service.x509.publication import PUBLISHER
+
+SCHEMA = """
+// The certificate authority. `name` in the context of x509:issue has the kind dns, ip, email, uri, or
+// common-name for a common name that is none of these; the envelope is decided without a name.
+entity Authority in [Project] = { name: String };
+entity Profile in [Project] = { name: String };
+entity Certificate in [Project] = { profile: String, authority: String };
+
+action "x509:issue" in [Action::"uses"] appliesTo {
+  principal: [Identity, User, System, Acme::Account],
+  resource: [Authority],
+  context: {
+    profile: String, key_algorithm: String, ttl: duration, name?: Name, proof?: String, directory?: String
+  }
+};
+// `own`: the certificate was issued to the caller.
+action "x509:read" in [Action::"reads"] appliesTo {
+  principal: [Identity, User, System, Acme::Account],
+  resource: [Certificate, Project],
+  context: { own?: Bool }
+};
+// `proof` is ACME's: account, authorizations or key (RFC 8555 section 7.6).
+action "x509:revoke" in [Action::"uses"] appliesTo {
+  principal: [Identity, User, System, Acme::Account],
+  resource: [Certificate],
+  context: { reason?: String, own?: Bool, proof?: String }
+};
+action "x509:renew" in [Action::"uses"] appliesTo {
+  principal: [Identity, User, System, Acme::Account],
+  resource: [Certificate],
+  context: { own?: Bool }
+};
+action "x509:read-authority" in [Action::"reads"] appliesTo {
+  principal: [Identity, User, System, Acme::Account],
+  resource: [Authority, Project]
+};
+action "x509:manage-authority" in [Action::"manages"] appliesTo {
+  principal: [Identity, User],
+  resource: [Authority, Project]
+};
+action "x509:read-profile" in [Action::"reads"] appliesTo {
+  principal: [Identity, User],
+  resource: [Profile, Project]
+};
+action "x509:manage-profile" in [Action::"manages"] appliesTo {
+  principal: [Identity, User],
+  resource: [Profile, Project]
+};
+action "x509:publish" in [Action::"manages"] appliesTo {
+  principal: [Identity, User, System],
+  resource: [Authority]
+};
+"""
+
+POLICIES = (
+    BuiltInPolicy(
+        "built-in:x509-publish",
+        f'permit(principal == System::"{PUBLISHER}", action == Action::"x509:publish", '
+        "resource is Authority);",
+    ),
+    BuiltInPolicy(
+        "built-in:x509-acme-own",
+        'permit(principal is Acme::Account, action in [Action::"x509:read", Action::"x509:revoke"], '
+        "resource is Certificate) when { context has own && context.own };",
+    ),
+    BuiltInPolicy(
+        "built-in:x509-acme-key",
+        'permit(principal is Acme::Account, action == Action::"x509:revoke", resource is Certificate) '
+        'when { context has proof && context.proof == "key" };',
+    ),
+    BuiltInPolicy(
+        "built-in:x509-acme-authority",
+        'permit(principal is Acme::Account, action == Action::"x509:read-authority", resource is Authority);',
+    ),
+)

@@ -1,0 +1,63 @@
+"""How long a certificate lives."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ca_service.kernel.errors import UnacceptableError
+from ca_service.x509.profiles import SERVER_SETTINGS
+from ca_service.x509.validity import Validity, validity_from, verify_ttl
+
+NOW = datetime(2026, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+ISSUER = Validity(
+    NOW.replace(microsecond=0) - timedelta(days=1), NOW.replace(microsecond=0) + timedelta(days=300)
+)
+
+
+def test_the_start_lies_at_most_five_minutes_back() -> None:
+    validity = validity_from(NOW, timedelta(days=1), ISSUER)
+    assert timedelta(minutes=4, seconds=59) <= NOW - validity.not_before <= timedelta(minutes=5)
+
+
+def test_both_ends_are_whole_seconds() -> None:
+    validity = validity_from(NOW, timedelta(days=1), ISSUER)
+    assert (validity.not_before.microsecond, validity.not_after.microsecond) == (0, 0)
+
+
+def test_the_last_second_counts() -> None:
+    validity = validity_from(NOW, timedelta(days=1), ISSUER)
+    assert validity.not_after + timedelta(seconds=1) <= NOW + timedelta(days=1)
+
+
+def test_one_second_is_not_nothing() -> None:
+    assert validity_from(NOW, timedelta(seconds=1), ISSUER).not_after > NOW
+
+
+def test_the_issuers_ends_clamp() -> None:
+    young = Validity(NOW.replace(microsecond=0), NOW.replace(microsecond=0) + timedelta(days=2))
+    assert validity_from(NOW, timedelta(days=9), young) == young
+
+
+def test_an_issuer_that_has_ended_issues_nothing() -> None:
+    ended = Validity(NOW - timedelta(days=2), NOW - timedelta(days=1))
+    with pytest.raises(UnacceptableError) as caught:
+        validity_from(NOW, timedelta(days=1), ended)
+    assert (caught.value.field, caught.value.rule) == ("authority", "authority-ended")
+
+
+@pytest.mark.parametrize("ttl", [timedelta(), timedelta(seconds=-1), timedelta(milliseconds=999)])
+def test_no_time_at_all_is_refused(ttl: timedelta) -> None:
+    with pytest.raises(UnacceptableError) as caught:
+        verify_ttl(ttl, SERVER_SETTINGS, "server")
+    assert (caught.value.field, caught.value.rule) == ("ttl", "ttl-positive")
+
+
+def test_the_ceiling_itself_is_allowed() -> None:
+    verify_ttl(SERVER_SETTINGS.max_ttl, SERVER_SETTINGS, "server")
+
+
+def test_above_the_ceiling_is_refused_and_the_ceiling_named() -> None:
+    with pytest.raises(UnacceptableError) as caught:
+        verify_ttl(SERVER_SETTINGS.max_ttl + timedelta(seconds=1), SERVER_SETTINGS, "server")
+    assert (caught.value.field, caught.value.rule) == ("ttl", "profile-max-ttl")
+    assert "200 days" in caught.value.detail
