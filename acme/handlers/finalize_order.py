@@ -1,0 +1,168 @@
+"""Issues the certificate of a ready order (RFC 8555 section 7.4).
+
+Certificate, order and both lines of the trail are one transaction. Whoever changes the order first has the
+certificate; what the others signed is dropped unreleased.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
+from msgspec import Struct
+from msgspec.structs import replace
+
+from acme.authorizations import AuthorizationStatus
+from acme.directories import Directory
+from acme.errors import (
+    BadCsrError,
+    DirectoryNotFoundError,
+    OrderAdvancedError,
+    OrderNotReadyError,
+    UnauthorizedError,
+)
+from acme.handlers.read_orders import view_order
+from acme.operations import FinalizeOrder
+from acme.orders import CertificateId, OrderStatus, OrderView
+from acme.resources import order_access
+from acme.storage import accounts, directories, orders
+from acme.wire.keys import key_of
+from ca_service.database.port import Database, Transaction
+from ca_service.gate.handler import Call, Handler, Prepared
+from ca_service.gate.port import Child, Gate
+from ca_service.kernel.errors import NotFoundError
+from ca_service.policy.names import NameRefusedError
+from ca_service.policy.values import Grant
+from ca_service.x509.operations import CsrRequest, IssueCertificate, IssuedCertificate, NameProof
+from ca_service.x509.requests import ParsedRequest, parse_csr
+
+_NOT_READY = {
+    OrderStatus.PENDING: "some of its authorizations are still pending; complete their challenges first",
+    OrderStatus.PROCESSING: "its certificate is being issued; ask for the order again",
+    OrderStatus.VALID: "it has its certificate already, for another CSR; make a new order",
+    OrderStatus.INVALID: "it failed or expired; make a new order",
+}
+
+
+class FinalizationDraft(Struct, frozen=True):
+    """A ready order and what to issue for it; nothing to issue if it was finalized with this CSR before."""
+
+    view: OrderView
+    issue: IssueCertificate | None
+    request_digest: bytes
+
+
+class SignedFinalization(Struct, frozen=True):
+    """The same with the certificate, signed and not yet released."""
+
+    view: OrderView
+    child: Child[IssuedCertificate] | None
+    request_digest: bytes
+
+
+class OrderFinalization(Handler[FinalizeOrder, FinalizationDraft, SignedFinalization, OrderView]):
+    """Finalizes one order with one CSR."""
+
+    def __init__(self, database: Database, gate: Gate) -> None:
+        self._database = database
+        self._gate = gate
+
+    async def prepare(self, call: Call, operation: FinalizeOrder) -> Prepared[FinalizationDraft]:
+        view = await view_order(self._database, call, operation.order)
+        digest = hashlib.sha256(operation.csr_der).digest()
+        access = order_access(operation.action, call.home, view.order.id)
+        details = {"identifiers": [identifier.value for identifier in view.order.identifiers]}
+        if view.status is OrderStatus.VALID and view.order.request_digest == digest:
+            return Prepared(FinalizationDraft(view, None, digest), (access,), details)
+        if view.status is not OrderStatus.READY:
+            raise OrderNotReadyError(f"The order is {view.status.value}: {_NOT_READY[view.status]}.")
+        directory = await directories.find(self._database, call.home, view.order.directory)
+        if directory is None:
+            raise DirectoryNotFoundError
+        await self._verify_request(directory, view, operation.csr_der)
+        issue = IssueCertificate(
+            project=call.home.project,
+            profile=directory.profile,
+            authority=directory.authority,
+            request=CsrRequest(operation.csr_der),
+            proofs=_proofs(call, view),
+            directory=directory.id,
+        )
+        return Prepared(FinalizationDraft(view, issue, digest), (access,), details)
+
+    async def sign(self, call: Call, draft: FinalizationDraft, grant: Grant) -> SignedFinalization:
+        del grant
+        if draft.issue is None:
+            return SignedFinalization(draft.view, None, draft.request_digest)
+        try:
+            child = await self._gate.prepare(call, draft.issue)
+        except NotFoundError as error:
+            # An account sees no authorities and profiles, so it cannot be told which one refused.
+            raise UnauthorizedError(
+                "The policy of this directory does not permit this certificate; ask who operates it."
+            ) from error
+        return SignedFinalization(draft.view, child, draft.request_digest)
+
+    async def record(self, transaction: Transaction, call: Call, signed: SignedFinalization) -> OrderView:
+        del call
+        if signed.child is None:
+            return signed.view
+        order = signed.view.order
+        issued = await self._gate.record(transaction, signed.child)
+        won = await orders.finalize(
+            transaction,
+            order,
+            certificate=issued.id,
+            certificate_digest=_digest_of(issued.certificate_pem),
+            request_digest=signed.request_digest,
+        )
+        if not won:
+            raise OrderAdvancedError("Another request changed this order in the meantime; ask for it again.")
+        done = replace(order, certificate=CertificateId(issued.id), request_digest=signed.request_digest)
+        return replace(signed.view, order=done, status=OrderStatus.VALID)
+
+    def details(self, answer: OrderView) -> Mapping[str, Any]:
+        return {"certificate": answer.order.certificate}
+
+    async def _verify_request(self, directory: Directory, view: OrderView, csr_der: bytes) -> None:
+        try:
+            request = parse_csr(csr_der)
+        except NameRefusedError as error:
+            raise BadCsrError(error.detail, field="csr", rule=error.rule) from error
+        _verify_names(request, view)
+        key = key_of(request.public_key)
+        if await accounts.find_by_key(self._database, directory, key.thumbprint) is not None:
+            raise BadCsrError("The CSR's key is the key of an account; certify another key.", field="csr")
+
+
+def _verify_names(request: ParsedRequest, view: OrderView) -> None:
+    """Refuse a CSR whose names, common name included, are not exactly those of the order."""
+    asked = set(request.names)
+    if request.common_name is not None:
+        if request.common_name.name is None:
+            raise BadCsrError("The CSR's common name is no DNS name; leave it out.", field="csr")
+        asked.add(request.common_name.name)
+    ordered = {identifier.name for identifier in view.order.identifiers}
+    if asked == ordered:
+        return
+    extra = sorted(name.value for name in asked - ordered)
+    missing = sorted(name.value for name in ordered - asked)
+    parts = [f"it asks for {extra[0]}, which was not ordered"] if extra else []
+    parts += [f"it lacks {missing[0]}, which was ordered"] if missing else []
+    raise BadCsrError(f"The CSR's names are not those of the order: {' and '.join(parts)}.", field="csr")
+
+
+def _proofs(call: Call, view: OrderView) -> tuple[NameProof, ...]:
+    by_name = {(each.identifier, each.is_wildcard): each for each in view.authorizations}
+    proofs = []
+    for identifier in view.order.identifiers:
+        authorization = by_name[identifier.base, identifier.is_wildcard]
+        assert authorization.status_at(call.now) is AuthorizationStatus.VALID, "a ready order's are all valid"
+        assert authorization.proof is not None, "a valid authorization has a challenge that was met"
+        proofs.append(NameProof(identifier.name, authorization.proof.type.value))
+    return tuple(proofs)
+
+
+def _digest_of(certificate_pem: str) -> bytes:
+    return load_pem_x509_certificate(certificate_pem.encode("ascii")).fingerprint(SHA256())

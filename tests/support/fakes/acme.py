@@ -1,0 +1,225 @@
+"""Fakes below ACME: a certificate authority in memory, a world to validate against, and a queue by hand."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
+
+from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.database.port import Transaction
+from ca_service.egress.errors import EgressError, NameNotFoundError
+from ca_service.egress.http_challenge import ChallengeAnswer
+from ca_service.gate.handler import Call, Handler, Prepared, Reader
+from ca_service.gate.principals import cedar_name
+from ca_service.kernel.errors import NotFoundError
+from ca_service.kernel.randomness import SystemRandomness
+from ca_service.policy.values import Access, Entity, Grant, Resource
+from ca_service.x509.certificates import Certificate, CertificateStatus, serial_text
+from ca_service.x509.operations import (
+    CsrRequest,
+    IssueCertificate,
+    IssuedCertificate,
+    ListedCertificate,
+    ReadCertificate,
+    RevokeCertificate,
+)
+from ca_service.x509.requests import parse_csr
+
+
+class FakeAuthority:
+    """Issues with a key of its own and keeps the inventory in a dict."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.inventory: dict[str, Certificate] = {}
+        self.asked: list[IssueCertificate] = []
+        self.while_signing: Callable[[], Awaitable[None]] | None = None
+
+    def handlers(self) -> Mapping[type, Any]:
+        """Return the handlers that x509 would contribute."""
+        return {
+            IssueCertificate: _Issue(self),
+            ReadCertificate: _Read(self),
+            RevokeCertificate: _Revoke(self),
+        }
+
+    def sign(self, call: Call, operation: IssueCertificate) -> Certificate:
+        """Return a certificate for the CSR of `operation`."""
+        assert isinstance(operation.request, CsrRequest)
+        request = parse_csr(operation.request.csr_der)
+        number = int.from_bytes(SystemRandomness().token_bytes(8), "big") | 1
+        names = request.names
+        if not names:
+            assert request.common_name is not None
+            assert request.common_name.name is not None
+            names = (request.common_name.name,)
+        signed = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([]))
+            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Fake CA")]))
+            .public_key(request.public_key)
+            .serial_number(number)
+            .not_valid_before(call.now)
+            .not_valid_after(call.now + timedelta(days=47))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name.value) for name in names]), critical=True
+            )
+            .sign(self.key, hashes.SHA256())
+        )
+        return Certificate(
+            id=f"crt_{number:x}",
+            tenant=call.home,
+            authority_id="aut_1",
+            authority="issuing",
+            profile=operation.profile,
+            serial_number=serial_text(number),
+            common_name=None,
+            names=names,
+            key_algorithm=KeyAlgorithm.EC_P256,
+            has_server_made_key=False,
+            der=signed.public_bytes(serialization.Encoding.DER),
+            not_before=call.now,
+            not_after=call.now + timedelta(days=47),
+            owner=cedar_name(Entity(call.caller.kind.value, call.caller.id)),
+            requested_ttl_seconds=1,
+            created_at=call.now,
+            directory=operation.directory,
+        )
+
+
+def pem_of(certificate: Certificate) -> str:
+    """Return a certificate as PEM."""
+    loaded = x509.load_der_x509_certificate(certificate.der)
+    return loaded.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _access(action: str, call: Call, id_: str) -> Access:
+    return Access(action, Resource(Entity("Certificate", id_), "certificate", call.home), "x509:read")
+
+
+class _Issue(Handler[IssueCertificate, IssueCertificate, Certificate, IssuedCertificate]):
+    def __init__(self, authority: FakeAuthority) -> None:
+        self._authority = authority
+
+    async def prepare(self, call: Call, operation: IssueCertificate) -> Prepared[IssueCertificate]:
+        return Prepared(operation, (_access(operation.action, call, "new"),))
+
+    async def sign(self, call: Call, draft: IssueCertificate, grant: Grant) -> Certificate:
+        self._authority.asked.append(draft)
+        signed = self._authority.sign(call, draft)
+        if self._authority.while_signing is not None:
+            await self._authority.while_signing()
+        return signed
+
+    async def record(self, transaction: Transaction, call: Call, signed: Certificate) -> IssuedCertificate:
+        transaction.on_commit(lambda: self._authority.inventory.update({signed.id: signed}))
+        return IssuedCertificate(
+            id=signed.id,
+            serial_number=signed.serial_number,
+            certificate_pem=pem_of(signed),
+            chain_pem=("-----BEGIN CERTIFICATE-----\naXNzdWVy\n-----END CERTIFICATE-----\n",),
+            profile=signed.profile,
+            authority=signed.authority,
+            authority_id=signed.authority_id,
+            not_before=signed.not_before,
+            not_after=signed.not_after,
+            lifetime=timedelta(days=47),
+            common_name=None,
+            names=signed.names,
+            key_algorithm=signed.key_algorithm,
+        )
+
+
+class _Read(Reader[ReadCertificate, ListedCertificate]):
+    def __init__(self, authority: FakeAuthority) -> None:
+        self._authority = authority
+
+    async def prepare(self, call: Call, operation: ReadCertificate) -> Prepared[ListedCertificate]:
+        found = self._authority.inventory.get(operation.certificate)
+        owner = cedar_name(Entity(call.caller.kind.value, call.caller.id))
+        if found is None or found.owner != owner:
+            raise NotFoundError("certificate")
+        return Prepared(_listed(found, call.now), (_access(operation.action, call, found.id),))
+
+
+class _Revoke(Handler[RevokeCertificate, Certificate, Certificate, ListedCertificate]):
+    def __init__(self, authority: FakeAuthority) -> None:
+        self._authority = authority
+
+    async def prepare(self, call: Call, operation: RevokeCertificate) -> Prepared[Certificate]:
+        found = self._authority.inventory[operation.certificate]
+        if found.revoked_at is None:
+            found = replace(found, revoked_at=call.now, revocation_reason=operation.reason)
+        return Prepared(found, (_access(operation.action, call, found.id),))
+
+    async def sign(self, call: Call, draft: Certificate, grant: Grant) -> Certificate:
+        return draft
+
+    async def record(self, transaction: Transaction, call: Call, signed: Certificate) -> ListedCertificate:
+        transaction.on_commit(lambda: self._authority.inventory.update({signed.id: signed}))
+        return _listed(signed, call.now)
+
+
+def _listed(certificate: Certificate, now: datetime) -> ListedCertificate:
+    status = CertificateStatus.VALID if certificate.revoked_at is None else CertificateStatus.REVOKED
+    issuer = "-----BEGIN CERTIFICATE-----\naXNzdWVy\n-----END CERTIFICATE-----\n"
+    del now
+    return ListedCertificate(
+        certificate=certificate, status=status, certificate_pem=pem_of(certificate), chain_pem=(issuer,)
+    )
+
+
+class FakeWorld:
+    """What hosts answer: a body or an error by (host, path), and TXT records by name."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[bytes, ...] | EgressError] = {}
+        self.answers: dict[tuple[str, str], bytes | EgressError] = {}
+        self.default: EgressError = EgressError("Nothing listens there.")
+        self.fetched: list[tuple[str, str]] = []
+
+    async def fetch(self, host: str, path: str) -> ChallengeAnswer:
+        self.fetched.append((host, path))
+        answer = self.answers.get((host, path), self.default)
+        if isinstance(answer, EgressError):
+            raise answer
+        return ChallengeAnswer(answer, ascii(answer[:100])[2:-1], host, "192.0.2.1", 80, ())
+
+    @property
+    def resolver(self) -> "FakeWorld":
+        return self
+
+    async def texts(self, name: str) -> tuple[bytes, ...]:
+        missing = NameNotFoundError("There is no such name.", name=name, resolver="r", rcode="NXDOMAIN")
+        answer = self.records.get(name, missing)
+        if isinstance(answer, EgressError):
+            raise answer
+        return answer
+
+
+class FakeQueue:
+    """Jobs that were committed, run when a test says so and not before."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, bytes, datetime | None]] = []
+
+    async def enqueue(
+        self,
+        transaction: Transaction,
+        kind: str,
+        payload: bytes,
+        *,
+        run_at: datetime | None = None,
+        unique: str | None = None,
+    ) -> None:
+        transaction.on_commit(lambda: self.jobs.append((kind, payload, run_at)))
+
+    async def run_all(self, handlers: Mapping[str, Callable[[bytes], Awaitable[None]]]) -> None:
+        """Run what is waiting, without regard for the time; what that enqueues waits for the next call."""
+        waiting, self.jobs = self.jobs, []
+        for kind, payload, _ in waiting:
+            await handlers[kind](payload)
