@@ -1,0 +1,1 @@
+"""The SSH certificate authority: a module over custody, policy and the gate."""

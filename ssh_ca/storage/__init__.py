@@ -1,0 +1,5 @@
+"""The tables of the SSH authority and every statement on them."""
+
+from ssh_ca.storage.tables import AUTHORITIES, CERTIFICATES, PRINCIPALS, PROFILES, REVOCATIONS
+
+__all__ = ["AUTHORITIES", "CERTIFICATES", "PRINCIPALS", "PROFILES", "REVOCATIONS"]
