@@ -1,0 +1,1 @@
+"""Listeners, workers, start and stop: what runs around the application."""

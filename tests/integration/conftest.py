@@ -1,0 +1,49 @@
+"""Fixtures of the integration tests: a real server, once on each database."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgresql import PostgresqlCluster
+from tests.support.server import Server, running_server
+
+
+@pytest.fixture(scope="session")
+def fresh_postgresql(postgresql_cluster: PostgresqlCluster) -> Callable[[], str]:
+    """Return what makes an empty PostgreSQL database and returns its URL."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"integration_{len(made)}")
+        return postgresql_cluster.create_database(made[-1])
+
+    return make
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty database; None is the embedded default."""
+    if request.param == "sqlite":
+        return None
+    make: Callable[[], str] = request.getfixturevalue("fresh_postgresql")
+    return make()
+
+
+@pytest.fixture(scope="module")
+def either_server(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Iterator[Server]:
+    """A server for a whole module of tests, on SQLite and on PostgreSQL."""
+    with running_server(tmp_path_factory.mktemp("either-server"), database_url) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def either_database(either_server: Server, database_url: str | None) -> str:
+    """The URL of that server's database, for looking at it from outside."""
+    return database_url or f"sqlite:///{either_server.data / 'keywright.db'}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path
