@@ -1,0 +1,136 @@
+"""`keywright ssh …`: sign keys and fetch the authorities' public keys."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ca_service.cli.files import prepare_folder, read_public, write_file
+from ca_service.cli.output import AsJson, note, print_fields, print_json, print_table
+from ca_service.cli.session import Project, connect
+from ca_service.client.api import address
+
+app = typer.Typer(no_args_is_help=True, help="SSH certificates and authorities.")
+ca = typer.Typer(no_args_is_help=True, help="The public keys of the SSH authorities.")
+certificate = typer.Typer(no_args_is_help=True, help="Find and revoke SSH certificates.")
+app.add_typer(ca, name="ca")
+app.add_typer(certificate, name="certificate")
+
+
+@app.command()
+def sign(
+    public_key: Annotated[Path, typer.Argument(metavar="KEY.pub", help="The public key to certify.")],
+    principals: Annotated[str, typer.Option(help="Login names (or host names), comma-separated.")],
+    profile_name: Annotated[str, typer.Option("--profile", help="user, host, or another profile.")] = "user",
+    ttl: Annotated[str | None, typer.Option(help="The lifetime: 1h, 30m, …")] = None,
+    key_id: Annotated[str | None, typer.Option(help="What sshd shall log.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The certificate's file; beside the key by default.")
+    ] = None,
+    project: Project = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Sign a public key; writes KEY-cert.pub beside it, where ssh finds it."""
+    body: dict[str, Any] = {
+        "profile": profile_name,
+        "public_key": _read_key(public_key),
+        "principals": [name.strip() for name in principals.split(",") if name.strip()],
+    }
+    body |= {name: value for name, value in (("ttl", ttl), ("key_id", key_id)) if value}
+    target = out or public_key.with_name(public_key.name.removesuffix(".pub") + "-cert.pub")
+    prepare_folder(target.parent)
+    answer = connect().post(_certificates(project), body)
+    write_file(target, answer["certificate"].rstrip("\n") + "\n")
+    note(f"written to {target}")
+    if as_json:
+        print_json(answer)
+    else:
+        shown = ("serial_number", "key_id", "type", "valid_after", "valid_before")
+        print_fields([(key, answer[key]) for key in (*shown, "principals")])
+
+
+@ca.command()
+def user(project: Project = "default", as_json: AsJson = False) -> None:
+    """Print the keys for sshd's TrustedUserCAKeys."""
+    _print_keys(_authority_keys(project, "user"), as_json)
+
+
+@ca.command()
+def host(
+    known_hosts: Annotated[
+        str | None, typer.Option(help="Print @cert-authority lines of known_hosts for this pattern.")
+    ] = None,
+    project: Project = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Print the keys that sign hosts, or their lines for known_hosts."""
+    keys = _authority_keys(project, "host")
+    if known_hosts:
+        keys = [f"@cert-authority {known_hosts} {key}" for key in keys]
+    _print_keys(keys, as_json)
+
+
+@certificate.command("list")
+def list_certificates(
+    key_id: Annotated[str | None, typer.Option(help="The key id.")] = None,
+    principal: Annotated[str | None, typer.Option(help="A principal.")] = None,
+    status: Annotated[str | None, typer.Option(help="valid, expired or revoked")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    project: Project = "default",
+    as_json: AsJson = False,
+) -> None:
+    """List the inventory, newest first."""
+    query = {"key_id": key_id, "principal": principal, "status": status}
+    found = list(connect().items(_certificates(project), query, limit))
+    if as_json:
+        print_json(found)
+        return
+    _print_certificates(found)
+
+
+@certificate.command()
+def revoke(
+    serial_number: Annotated[str | None, typer.Option(help="A serial number, with --authority.")] = None,
+    authority: Annotated[str | None, typer.Option(help="The authority's name.")] = None,
+    key_id: Annotated[str | None, typer.Option(help="All certificates of this key id.")] = None,
+    public_key: Annotated[Path | None, typer.Option(help="All certificates of this public key.")] = None,
+    project: Project = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Revoke SSH certificates by serial number, key id or public key."""
+    ways = (serial_number is not None, key_id is not None, public_key is not None)
+    if sum(ways) != 1 or (serial_number is None) != (authority is None):
+        raise typer.BadParameter("say --serial-number with --authority, or --key-id, or --public-key")
+    body = {"serial_number": serial_number, "authority": authority, "key_id": key_id}
+    body["public_key"] = None if public_key is None else _read_key(public_key)
+    given = {name: value for name, value in body.items() if value is not None}
+    answer = connect().post(_certificates(project, "revoke"), given)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_certificates(answer["items"])
+
+
+def _certificates(project: str, *further: str) -> str:
+    return address("v1", "projects", project, "ssh", "certificates", *further)
+
+
+def _authority_keys(project: str, kind: str) -> list[str]:
+    return connect(with_token=False).text(address("ssh", project, f"{kind}-ca.pub")).splitlines()
+
+
+def _print_keys(keys: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json({"keys": keys})
+    else:
+        print("".join(f"{key}\n" for key in keys), end="")
+
+
+def _print_certificates(found: list[dict[str, Any]]) -> None:
+    columns = ("serial_number", "type", "status", "key_id", "principals")
+    rows = [[item[column] for column in columns] for item in found]
+    print_table(["serial", "type", "status", "key id", "principals"], rows, "no such certificates")
+
+
+def _read_key(file: Path) -> str:
+    return read_public(file, "the public key (.pub)").strip()

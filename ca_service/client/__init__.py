@@ -1,0 +1,1 @@
+"""A client of the public API: what the command line speaks through. It imports no server code."""
