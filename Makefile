@@ -15,7 +15,7 @@ serve: $(VENV)/.installed ## install into .venv if needed and run the service on
 	@exec $(BIN)/keywright serve $(ARGS)
 
 test: check $(VENV)/.packages ## run everything: checks, then all tests with their real servers and clients
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
 
 check: $(VENV)/.installed-test ## ruff, mypy --strict and import contracts
 	@$(BIN)/ruff check .
