@@ -215,7 +215,6 @@ RSA = ClientKey(rsa.generate_private_key(65537, 2048)).jwk
         (KEY.jwk | {"key_ops": ["sign"]}, MalformedError),
         (KEY.jwk | {"key_ops": "verify"}, MalformedError),
     ],
-    ids=str,
 )
 def test_a_key_that_may_own_no_account_is_refused(jwk: dict[str, Any], error: type[KeywrightError]) -> None:
     with pytest.raises(error):
