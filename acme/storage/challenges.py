@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 
 from acme.authorizations import Authorization, AuthorizationId
 from acme.challenges import Challenge, ChallengeFailure, ChallengeId, ChallengeType
 from acme.identifiers import Identifier
-from acme.storage.scope import SCOPE, Scope, is_in_project, is_owned, scope_of_row
+from acme.storage.scope import SCOPE, Scope, is_in_project, is_owned, is_owned_alike, scope_of_row
 from acme.storage.tables import AUTHORIZATIONS, CHALLENGES, ORDER_AUTHORIZATIONS
 from ca_service.database.port import Database, Row, Transaction
 from ca_service.database.statement import statement
@@ -41,7 +41,7 @@ _CHALLENGE_COLUMNS = (
     _C.c.validated_at,
     _C.c.failure,
 )
-_WITH_AUTHORIZATION = _C.join(_A, _C.c.authorization_id == _A.c.id)
+_WITH_AUTHORIZATION = _C.join(_A, and_(_C.c.authorization_id == _A.c.id, *is_owned_alike(_C, _A)))
 
 _INSERT_AUTHORIZATION = statement(
     insert(_A).values(
@@ -58,13 +58,15 @@ _FIND_AUTHORIZATION = statement(
 )
 _AUTHORIZATIONS_OF_ORDER = statement(
     select(*_AUTHORIZATION_COLUMNS)
-    .select_from(_L.join(_A, _L.c.authorization_id == _A.c.id))
+    .select_from(_L.join(_A, and_(_L.c.authorization_id == _A.c.id, *is_owned_alike(_L, _A))))
     .where(*is_owned(_L), _L.c.order_id == bindparam("order"))
     .order_by(_L.c.position)
 )
 _CHALLENGES_OF_ORDER = statement(
     select(*_CHALLENGE_COLUMNS)
-    .select_from(_WITH_AUTHORIZATION.join(_L, _L.c.authorization_id == _A.c.id))
+    .select_from(
+        _WITH_AUTHORIZATION.join(_L, and_(_L.c.authorization_id == _A.c.id, *is_owned_alike(_L, _A)))
+    )
     .where(*is_owned(_L), _L.c.order_id == bindparam("order"))
     .order_by(_C.c.id)
 )

@@ -49,6 +49,11 @@ def is_owned(table: Table) -> tuple[ColumnElement[bool], ...]:
     return tuple(table.c[name] == bindparam(name) for name in SCOPE)
 
 
+def is_owned_alike(table: Table, other: Table) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that keep a join inside one scope."""
+    return tuple(table.c[name] == other.c[name] for name in SCOPE)
+
+
 def is_in_project(table: Table) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that keep a statement inside one tenant, for jobs that know no account."""
     return (

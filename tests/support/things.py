@@ -1,0 +1,138 @@
+"""What a tenant has: the names and ids by which operations and routes ask for its things.
+
+`tests/support/holders.py` gives an organization one of everything; `NOWHERE` are names of the same shape that
+nothing has.
+"""
+
+import datetime as dt
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Struct
+
+from acme.wire.keys import AccountKey, parse_jwk
+from tests.support.acme_client import ClientKey, make_csr
+
+
+class Things(Struct, frozen=True, kw_only=True):
+    """Names of one tenant's things. `organization` and `project` are ids; their slugs stand beside them."""
+
+    organization: str
+    organization_slug: str
+    project: str
+    project_slug: str
+    environment: str
+    identity: str
+    client_secret: str
+    membership: str
+    organization_membership: str
+    policy: str
+    root_authority: str
+    authority: str
+    authority_id: str
+    profile: str
+    certificate: str
+    serial_number: str
+    ssh_authority: str
+    ssh_profile: str
+    ssh_certificate: str
+    ssh_serial_number: int
+    ssh_key_id: str
+    directory: str
+    directory_slug: str
+    account: str
+    order: str
+    authorization: str
+    challenge: str
+    responded_challenge: str
+    ready_order: str
+    csr_der: bytes
+    acme_certificate: str
+    acme_certificate_der: bytes
+    #: The key that an account may still be opened for; who asks brings it along.
+    jwk: bytes
+
+    def inside(self, own: "Things") -> "Things":
+        """Return the same things, asked for inside the organization and project of another tenant."""
+        return msgspec.structs.replace(
+            self,
+            organization=own.organization,
+            organization_slug=own.organization_slug,
+            project=own.project,
+            project_slug=own.project_slug,
+            jwk=own.jwk,
+        )
+
+    def by_slug(self) -> "Things":
+        """Return the same things, with organization and project named by their slugs."""
+        return msgspec.structs.replace(self, organization=self.organization_slug, project=self.project_slug)
+
+    def names(self) -> set[str]:
+        """Return every text by which one of the things is known."""
+        return {value for value in msgspec.structs.asdict(self).values() if isinstance(value, str)}
+
+
+def account_key(key: ClientKey) -> AccountKey:
+    """Return a client's key as the server knows it."""
+    return parse_jwk(dict(key.jwk))
+
+
+_NO_ID = "00000000000000000000000000"
+
+
+def _nowhere(slug: str) -> Things:
+    key = ClientKey.new()
+    builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([]))
+    return Things(
+        organization=f"org_{_NO_ID}",
+        organization_slug=slug,
+        project=f"prj_{_NO_ID}",
+        project_slug=slug,
+        environment=f"env_{_NO_ID}",
+        identity=f"idn_{_NO_ID}",
+        client_secret=f"csc_{_NO_ID}",
+        membership=f"mem_{_NO_ID}",
+        organization_membership=f"mem_{_NO_ID}",
+        policy=f"pol_{_NO_ID}",
+        root_authority=slug,
+        authority=slug,
+        authority_id=f"ca_{_NO_ID}",
+        profile=slug,
+        certificate=f"crt_{_NO_ID}",
+        serial_number="7" * 40,
+        ssh_authority=slug,
+        ssh_profile=slug,
+        ssh_certificate=f"scr_{_NO_ID}",
+        ssh_serial_number=999_999,
+        ssh_key_id=f"idn_{_NO_ID}",
+        directory=f"dir_{_NO_ID}",
+        directory_slug=slug,
+        account=f"acc_{_NO_ID}",
+        order=f"ord_{_NO_ID}",
+        authorization=f"authz_{_NO_ID}",
+        challenge=f"chall_{_NO_ID}",
+        responded_challenge=f"chall_{_NO_ID}",
+        ready_order=f"ord_{_NO_ID}",
+        csr_der=make_csr("www.nowhere.test"),
+        acme_certificate=f"crt_{_NO_ID}",
+        acme_certificate_der=_unknown_certificate(builder, key),
+        jwk=account_key(ClientKey.new()).jwk,
+    )
+
+
+def _unknown_certificate(builder: x509.CertificateBuilder, key: ClientKey) -> bytes:
+    assert isinstance(key.private_key, ec.EllipticCurvePrivateKey)
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    signed = (
+        builder.public_key(key.private_key.public_key())
+        .serial_number(7)
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=1))
+        .sign(key.private_key, hashes.SHA256())
+    )
+    return signed.public_bytes(serialization.Encoding.DER)
+
+
+NOWHERE = _nowhere("nowhere")
