@@ -198,7 +198,7 @@ class SqliteWriter:
         try:
             assert unit.context is not None
             value = unit.context.run(drive, work, transaction)
-        except UNIT_ERRORS as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's: the writer lives on
             transaction.close()
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK TO unit")

@@ -373,3 +373,16 @@ async def test_transactions_that_run_at_the_end_are_finished(database: Database)
     await asyncio.sleep(0)
     await database.close()
     assert await asyncio.gather(*running) == [None] * 5
+
+
+async def test_a_unit_of_work_that_breaks_off_leaves_the_others_alone(database: Database) -> None:
+    class BrokenOffError(BaseException):
+        """What no handler expects."""
+
+    async def break_off(transaction: Transaction) -> None:
+        await transaction.execute(INSERT, name="broken", owner="o", n=0)
+        raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        await database.begin(break_off)
+    assert await database.begin(lambda transaction: transaction.fetch_all(LIST)) == []
