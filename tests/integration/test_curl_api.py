@@ -335,30 +335,6 @@ def test_given_a_certificate_of_another_project_then_404_as_if_it_did_not_exist(
     assert problem_of(elsewhere.json()) == problem_of(missing.json())
 
 
-@pytest.mark.parametrize(
-    ("content_type", "body", "status"),
-    [
-        ("text/plain", "{}", 415),
-        ("application/json", "{", 400),
-        ("application/json", '{"profile": "server", "nonsense": 1}', 400),
-        ("application/json", '{"profile": 7}', 400),
-        ("application/json", '{"profile": "no-such", "common_name": "a.example.com"}', 422),
-        ("application/json", '{"profile": "server"}', 422),
-        ("application/json", '{"profile": "server", "dns_names": ["not a name"]}', 422),
-    ],
-)
-def test_given_a_body_that_cannot_be_used_then_the_status_says_why(
-    curl: Curl, content_type: str, body: str, status: int
-) -> None:
-    answer = curl.run(
-        CERTIFICATES,
-        *("--header", f"Authorization: Bearer {curl.server.admin_token}"),
-        *("--header", f"Content-Type: {content_type}", "--data", body),
-    )
-
-    assert answer.status == status, answer.body
-
-
 def test_given_a_name_that_is_refused_then_its_place_and_the_rule_are_told(curl: Curl) -> None:
     names = ["good.example.com", "bad_.example.com"]
 

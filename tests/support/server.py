@@ -52,12 +52,6 @@ class Server(Struct):
         return self.process.pid
 
     @property
-    def cpu_seconds(self) -> float:
-        """Return how long the process has computed so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    @property
     def ca_file(self) -> Path:
         """Return the trust anchor."""
         return self.data / "root-ca.pem"

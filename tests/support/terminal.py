@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_SECONDS = 30.0
+_SECONDS = 90.0
 
 
 class Terminal:
@@ -18,6 +18,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
         self.shown = ""
+        self._typed_at = 0
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=dict(env), cwd=cwd, start_new_session=True
@@ -36,15 +37,16 @@ class Terminal:
         os.close(self._master)
 
     def read_until(self, ending: str) -> str:
-        """Read until everything shown ends so, and return it all."""
+        """Read until what was shown since the last typed line ends so; return everything shown."""
         deadline = time.monotonic() + _SECONDS
-        while not self.shown.endswith(ending):
+        while not self.shown[self._typed_at :].endswith(ending):
             if not self._read(deadline - time.monotonic()):
                 raise AssertionError(f"the terminal never showed {ending!r}: {self.shown!r}")
         return self.shown
 
     def type(self, line: str) -> None:
         """Type one line."""
+        self._typed_at = len(self.shown)
         os.write(self._master, line.encode() + b"\n")
 
     def end(self) -> int:
