@@ -104,6 +104,13 @@ async def compose(config: Config, world: World, *, version: str) -> Graph:
     access = build_access(foundation)
     contributions = build_modules(foundation, access, world)
     metrics = Metrics(version)
+    database, gate = foundation.database, access.gate
+    metrics.add_total(
+        "keywright_operations", "Operations that callers asked for", lambda: gate.operations_asked
+    )
+    metrics.add_total(
+        "keywright_database_waits", "How often somebody waited for the database", lambda: database.waits
+    )
     contributions = (*contributions, instance_contribution(foundation, contributions, metrics, version))
     for contribution in contributions:
         access.gate.register(contribution.handlers)

@@ -72,7 +72,12 @@ def connect(path: Path, *, writes: bool, busy_seconds: float) -> sqlite3.Connect
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA journal_size_limit = 16777216")
-        if not writes:
+        if writes:
+            # What a savepoint may have to restore stays in memory: a file costs two writes for each page.
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        else:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()

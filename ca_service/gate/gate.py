@@ -83,6 +83,8 @@ class Gatekeeper:
         self._judge = Judge(policy, audit, database, approvals, digest)
         self._places = Places(tenants, self._judge)
         self._keys = IdempotencyKeys(database, custody, identifiers, digest)
+        #: How many operations callers asked for so far.
+        self.operations_asked = 0
         #: Performances whose acts run now, by the id of each of their calls.
         self._running: dict[str, Performance] = {}
 
@@ -95,6 +97,7 @@ class Gatekeeper:
 
     async def perform(self, caller: Caller, operation: Operation[A], request: RequestContext) -> Outcome[A]:
         """Authorize, sign, record, audit and commit, in that order; then answer."""
+        self.operations_asked += 1
         handler = self._handler(operation)
         performance = Performance(caller)
         call, organization = await self._enter(performance, operation, request.request_id)

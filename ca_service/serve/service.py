@@ -124,6 +124,7 @@ class RunningService:
             await self._flush()
             await ground.audit.sequence()
         await ground.database.close()
+        self.surroundings.access_log.flush()
 
     async def _verify_database(self) -> None:
         await read_generation(self._graph.foundation.database)

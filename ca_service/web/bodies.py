@@ -1,6 +1,7 @@
 """Reading a body: bounds first, then depth, then strict decoding into the type that the door names."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -75,13 +76,22 @@ async def decode(request: Request[Any, Any, Any], type_: type[T]) -> T:
     body = await read_body(request)
     if not body:
         return _decode(b"{}", type_)
-    verify_json_media_type(request.headers.get("content-type"))
+    verify_json_media_type(_content_type(request.scope["headers"]))
     verify_depth(body)
     return _decode(body, type_)
 
 
+def _content_type(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.decode("latin-1")
+    return None
+
+
 def verify_json_media_type(content_type: str | None) -> None:
     """Refuse everything but JSON in UTF-8. Raises UnsupportedMediaTypeError."""
+    if content_type == "application/json":
+        return
     essence, _, parameters = (content_type or "").partition(";")
     is_json = essence.strip().lower() == "application/json"
     if not is_json or parameters.strip().lower() not in {"", "charset=utf-8", 'charset="utf-8"'}:

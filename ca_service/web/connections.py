@@ -56,6 +56,40 @@ class Connections:
             del self._open[address]
 
 
+class JoinedWrites:
+    """A transport that sends what was written in one turn of the event loop together.
+
+    Head and body of an answer become one TLS record and one packet instead of two. All else is the
+    transport's.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send before this turn ends."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+
+    def flush(self) -> None:
+        """Send now."""
+        if self._held:
+            held, self._held = self._held, []
+            self._transport.write(b"".join(held))
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection within its bounds."""
 
@@ -74,14 +108,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._address: str | None = None
         self._is_receiving = True
         self._is_in_headers = True
-        self._parsed_bytes = 0
-        self._arrived_bytes = 0
+        #: Bytes of headers that earlier reads brought, and of all that the present one did.
+        self._earlier_bytes = self._present_bytes = 0
         self._refusal: KeywrightError | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit or drop."""
         super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         address = fold_address(self.client[0] if self.client else None)
         if not self._connections.admit(address):
             transport.abort()
@@ -99,12 +134,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; arm or stop the clock by whether the message is complete."""
+        self._present_bytes = len(data)
+        had_begun = self._is_in_headers
         super().data_received(data)
-        # A header without an end stays inside the parser, so what arrived is counted as well.
-        self._arrived_bytes += len(data) if self._is_in_headers else 0
+        self._earlier_bytes += len(data) if had_begun and self._is_in_headers else 0
         if self.transport.is_closing():
             self._disarm()
-        elif self._arrived_bytes > self._connections.bounds.headers:
+        elif self._is_in_headers and self._earlier_bytes > self._connections.bounds.headers:
+            # A header without an end stays inside the parser.
             self._refusal = _headers_too_large()
             self.send_400_response("")
         elif not self._is_receiving:
@@ -116,22 +153,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._is_receiving = self._is_in_headers = True
-        self._parsed_bytes = self._arrived_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of the URL."""
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        self._earlier_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Go on to the body, whose time is its own."""
+        # A part of what arrived may be a body, so headers are measured only where it could matter.
+        if self._earlier_bytes + self._present_bytes > self._connections.bounds.headers:
+            self._verify_size()
         self._is_in_headers = False
-        self._arrived_bytes = 0
         self._disarm()
         super().on_headers_complete()
 
@@ -139,6 +168,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """End the request; until the next one begins nothing is awaited but that."""
         self._is_receiving = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Send the answer, and go on to a request that waits behind it."""
+        self.transport.flush()  # type: ignore[attr-defined]
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed with a problem document, and close."""
@@ -153,9 +187,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: an upgrade that is not offered is simply not made (RFC 9110 section 7.8)."""
 
-    def _count(self, size: int) -> None:
-        self._parsed_bytes += size
-        if self._parsed_bytes > self._connections.bounds.headers:
+    def _verify_size(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._connections.bounds.headers:
             self._refusal = _headers_too_large()
             # The parser turns this into its own error, which ends in `send_400_response`.
             raise ValueError("headers too large")

@@ -5,7 +5,7 @@ hooks, caches, cookies) and took a quarter of an authenticated read when it was 
 its path still goes that way, and whatever the router refuses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
+from msgspec import Struct
 
 from ca_service.web.exchange import exchange_in
 from ca_service.web.middleware import establish_caller
@@ -22,15 +23,22 @@ _BARE = frozenset({204, 304})
 _encode = msgspec.json.Encoder().encode
 
 
+class _Direct(Struct, frozen=True):
+    """A handler that is called at once."""
+
+    function: Callable[..., Awaitable[Response[Any]]]
+    opt: Mapping[str, Any]
+    takes_request: bool
+
+
 class Dispatcher:
     """An application in front of another one: the same routes, callers and errors."""
 
     def __init__(self, app: Litestar) -> None:
         self._app = app
         self._find = app.asgi_router.handle_routing
-        #: The handlers that are called at once, with "takes the request".
-        self._direct: Mapping[Any, bool] = {
-            handler: "request" in handler.parsed_fn_signature.parameters
+        self._direct: Mapping[Any, _Direct] = {
+            handler: _Direct(handler.fn, handler.opt, "request" in handler.parsed_fn_signature.parameters)
             for route in app.routes
             if isinstance(route, HTTPRoute)
             for handler in route.route_handlers
@@ -43,19 +51,19 @@ class Dispatcher:
         if found is None:
             await self._app(scope, receive, send)
             return
-        handler, parameters, scope["path_template"] = found
-        scope["route_handler"] = handler
-        await establish_caller(exchange_in(scope), handler.opt, scope["headers"])
-        if self._direct[handler]:
+        direct, parameters, scope["path_template"] = found
+        await establish_caller(exchange_in(scope), direct.opt, scope["headers"])
+        if direct.takes_request:
             parameters = {"request": Request(scope, receive, send), **parameters}
-        await _send(await handler.fn(**parameters), handler, send)
+        await _send(await direct.function(**parameters), send)
 
-    def _route(self, scope: Any) -> tuple[Any, dict[str, Any], str] | None:
+    def _route(self, scope: Any) -> "tuple[_Direct, dict[str, Any], str] | None":
         try:
             _, handler, _, parameters, template = self._find(path=scope["path"], method=scope["method"])
         except HTTPException:
             return None
-        return (handler, parameters, template) if handler in self._direct else None
+        direct = self._direct.get(handler)
+        return None if direct is None else (direct, parameters, template)
 
 
 def _needs_only_its_path(route: HTTPRoute, handler: HTTPRouteHandler) -> bool:
@@ -69,8 +77,9 @@ def _needs_only_its_path(route: HTTPRoute, handler: HTTPRouteHandler) -> bool:
     )
 
 
-async def _send(response: Response[Any], handler: HTTPRouteHandler, send: Any) -> None:
-    status = response.status_code or handler.status_code
+async def _send(response: Response[Any], send: Any) -> None:
+    status = response.status_code
+    assert status is not None, "every answer of our doors says it"
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.items()]
     body = b""
     if status not in _BARE:

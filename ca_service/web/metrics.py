@@ -1,10 +1,15 @@
 """Counters and durations of requests, by route and status, for Prometheus."""
 
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 if TYPE_CHECKING:
+    from prometheus_client import Metric
     from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -14,49 +19,77 @@ NO_ROUTE = "(none)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class _Durations(Struct):
+    """How long requests of one route took: how many fell into each bucket, and all together in seconds."""
+
+    buckets: list[int]
+    seconds: float = 0.0
+
+
 class Metrics:
-    """The measurements of one process; children are bound once for each (method, route, status)."""
+    """The measurements of one process. Plain numbers are counted up; Prometheus' objects are made of them
+    when they are asked for, since their locks and checks would cost more than everything else in the front.
+    """
 
     def __init__(self, version: str) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "keywright_requests", "Requests answered", ("method", "route", "status"), registry=self._registry
-        )
-        self._durations = Histogram(
-            "keywright_request_seconds",
-            "Seconds from the request's headers to the end of its answer",
-            ("method", "route"),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._running = Gauge("keywright_requests_running", "Requests in flight", registry=self._registry)
-        information = Gauge("keywright_info", "The version that runs", ("version",), registry=self._registry)
-        information.labels(version).set(1)
-        self._bound: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._version = version
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[tuple[str, str], _Durations] = {}
+        self._totals: list[tuple[str, str, Callable[[], int]]] = []
         self.running = 0
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is a template such as `/v1/projects/{project}`."""
+        if method not in _METHODS:
+            method = "other"
         key = (method, route, status)
-        bound = self._bound.get(key) or self._bind(key)
-        bound[0].inc()
-        bound[1].observe(seconds)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        durations = self._durations.get((method, route))
+        if durations is None:
+            durations = self._durations[method, route] = _Durations([0] * (len(_BUCKETS) + 1))
+        durations.buckets[bisect_left(_BUCKETS, seconds)] += 1
+        durations.seconds += seconds
 
-    def _bind(self, key: tuple[str, str, int]) -> tuple[Counter, Histogram]:
-        method = key[0] if key[0] in _METHODS else "other"
-        bound = (
-            self._requests.labels(method, key[1], str(key[2])),
-            self._durations.labels(method, key[1]),
-        )
-        if method == key[0]:
-            self._bound[key] = bound
-        return bound
+    def add_total(self, name: str, help_: str, read: Callable[[], int]) -> None:
+        """Show a number that only rises and that somebody else counts."""
+        self._totals.append((name, help_, read))
 
     def register(self, collector: "Collector") -> None:
         """Add the measurements of another package."""
         self._registry.register(collector)
 
+    def collect(self) -> "Iterator[Metric]":
+        """Yield everything that was counted; Prometheus' registry asks for it."""
+        requests = CounterMetricFamily(
+            "keywright_requests", "Requests answered", labels=("method", "route", "status")
+        )
+        for (method, route, status), count in self._requests.items():
+            requests.add_metric((method, route, str(status)), count)
+        yield requests
+        yield self._histogram()
+        yield GaugeMetricFamily("keywright_requests_running", "Requests in flight", value=self.running)
+        information = GaugeMetricFamily("keywright_info", "The version that runs", labels=("version",))
+        information.add_metric((self._version,), 1)
+        yield information
+        for name, help_, read in self._totals:
+            yield CounterMetricFamily(name, help_, value=read())
+
+    def _histogram(self) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(
+            "keywright_request_seconds",
+            "Seconds from the request's headers to the end of its answer",
+            labels=("method", "route"),
+        )
+        for labels, durations in self._durations.items():
+            below, buckets = 0, []
+            for bound, count in zip((*map(str, _BUCKETS), "+Inf"), durations.buckets, strict=True):
+                below += count
+                buckets.append((bound, below))
+            family.add_metric(labels, buckets, sum_value=durations.seconds)
+        return family
+
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        self._running.set(self.running)
         return generate_latest(self._registry)

@@ -32,6 +32,9 @@ AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONGEST_TOKEN = 4096
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
+_VARY = (b"vary", b"Authorization")
 
 
 class Surroundings(Struct, frozen=True):
@@ -62,6 +65,8 @@ class Front:
 
 class _Passage:
     """One request on its way in and its answer on its way out."""
+
+    __slots__ = ("_app", "_around", "_exchange", "_receive", "_received", "_scope", "_send", "_status")
 
     def __init__(
         self, app: AsgiApp, around: Surroundings, scope: Scope, receive: Receive, send: Send
@@ -130,15 +135,13 @@ class _Passage:
         await self._send(message)
 
     def _further_headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        present = {name.lower() for name, _ in message.get("headers", ())}
-        further = [
-            (b"x-request-id", self._exchange.request_id.encode("ascii")),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        further = [(b"x-request-id", self._exchange.request_id.encode("ascii")), _NO_SNIFFING]
+        # ASGI has the names of headers in lower case.
+        present = dict(message.get("headers", ()))
         if b"cache-control" not in present:
-            further.append((b"cache-control", b"no-store"))
+            further.append(_NO_STORE)
         if not self._exchange.is_public and b"vary" not in present:
-            further.append((b"vary", b"Authorization"))
+            further.append(_VARY)
         if self._status == 413:
             # What is left of the body would be read as the next request.
             further.append((b"connection", b"close"))

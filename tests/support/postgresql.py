@@ -15,17 +15,19 @@ _USER = "postgres"
 _START_SECONDS = 60.0
 #: Contract tests kill the server and the clients, never the machine: nothing here needs to survive that.
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off")
+_SMALL = ("-c", "shared_buffers=32MB", "-c", "autovacuum=off")
 _SETTINGS = (
     *("-c", "listen_addresses="),
     *("-c", "max_connections=60"),
-    *("-c", "shared_buffers=32MB"),
-    *("-c", "autovacuum=off"),
     *("-c", "log_min_messages=fatal"),
 )
 
 
 class PostgresqlCluster:
-    """One running server and its directory; `close` ends both."""
+    """One running server and its directory; `close` ends both.
+
+    A durable one has the settings that Debian's package comes with.
+    """
 
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = _find_programs()
@@ -47,7 +49,7 @@ class PostgresqlCluster:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        settings = _SETTINGS if self._durable else _SETTINGS + _FAST
+        settings = _SETTINGS if self._durable else _SETTINGS + _SMALL + _FAST
         command = self._command("postgres", "-D", str(self._data), "-k", str(self._root), *settings)
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -123,6 +123,7 @@ class InProcess:
             public_url="https://ca.example",
             plain_public_url="http://ca.example",
         )
+        self.access_log = AccessLog("text", "info", log or io.StringIO())
         around = Surroundings(
             doors=doors,
             addresses=ClientAddresses(trusted_proxies),
@@ -130,7 +131,7 @@ class InProcess:
             metrics=self.metrics,
             identifiers=identifiers,
             clock=clock,
-            access_log=AccessLog("text", "info", log or io.StringIO()),
+            access_log=self.access_log,
         )
         served: AsgiApp = app or create_app(routes, readiness=self.readiness, version="1.2.3")
         self.front = Front(PlainListener(served) if plain else served, around)
@@ -168,7 +169,11 @@ class InProcess:
             "headers": raw,
             "state": {},
         }
-        return asyncio.run(_exchange(self.front, scope, [body] if isinstance(body, bytes) else list(body)))
+        answered = asyncio.run(
+            _exchange(self.front, scope, [body] if isinstance(body, bytes) else list(body))
+        )
+        self.access_log.flush()
+        return answered
 
     def post(self, path: str, value: Any, **further: Any) -> Answered:
         """Send a JSON body."""

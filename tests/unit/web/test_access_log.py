@@ -30,7 +30,7 @@ def written(*lines: AccessLine, style: Literal["text", "json"] = "text") -> str:
         log = AccessLog(style, "info", stream)
         for each in lines:
             log.add(each, "req_1", AT)
-        await asyncio.sleep(0)
+        log.flush()
 
     asyncio.run(write())
     return stream.getvalue()
@@ -56,6 +56,15 @@ def test_a_json_line_has_the_fields_beside_the_message() -> None:
     assert (entry["level"], entry["logger"], entry["request_id"]) == ("info", "keywright.access", "req_1")
     assert (entry["path"], entry["status"], entry["milliseconds"]) == ("/v1/a", 200, 1.5)
     assert entry["message"].startswith("GET /v1/a 200")
+
+
+async def test_lines_are_written_soon_without_being_told() -> None:
+    stream = io.StringIO()
+    log = AccessLog("text", "info", stream)
+    log.add(line(), "req_1", AT)
+    async with asyncio.timeout(5):
+        while not stream.getvalue():
+            await asyncio.sleep(0.005)
 
 
 def test_above_info_nothing_is_logged() -> None:
