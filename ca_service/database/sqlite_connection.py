@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from ca_service.config import ConfigError
@@ -57,13 +58,18 @@ _UNAVAILABLE = frozenset(
 )
 
 
+#: How often, and how far apart in seconds, somebody tries while another process recovers the log.
+_OPEN_ATTEMPTS = 200
+_OPEN_PAUSE = 0.05
+
+
 def connect(path: Path, *, writes: bool, busy_seconds: float) -> sqlite3.Connection:
     """Return a connection in WAL mode that waits for each commit to reach the disk. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     try:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        mode = _enter_wal(connection)
         if mode != "wal":
             raise ConfigError(f"SQLite refuses its write-ahead log for {path}: put the file on a local disk")
         connection.execute("PRAGMA synchronous = FULL")
@@ -83,6 +89,22 @@ def connect(path: Path, *, writes: bool, busy_seconds: float) -> sqlite3.Connect
         connection.close()
         raise
     return connection
+
+
+def _enter_wal(connection: sqlite3.Connection) -> str:
+    """Return the journal's mode once it is the write-ahead log, or whatever SQLite stays in instead.
+
+    The first connection of all recovers the log and holds the file while it does; SQLite asks no busy
+    handler then, so who comes second at that moment waits here.
+    """
+    for _ in range(_OPEN_ATTEMPTS):
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        time.sleep(_OPEN_PAUSE)
+    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
 
 
 def read_announcements(cursor: sqlite3.Cursor) -> int:

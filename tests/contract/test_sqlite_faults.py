@@ -16,6 +16,7 @@ from sqlalchemy import select
 from ca_service.config import ConfigError
 from ca_service.database.port import Transaction
 from ca_service.database.sqlite import SqliteDatabase
+from ca_service.database.sqlite_connection import connect
 from ca_service.database.statement import statement
 from ca_service.kernel.errors import UnavailableError
 from ca_service.queue.storage import LEASES
@@ -268,3 +269,25 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path, clock: FakeCl
 async def test_a_missing_folder_is_named(tmp_path: Path, clock: FakeClock) -> None:
     with pytest.raises(ConfigError, match="missing"):
         await SqliteDatabase.open(tmp_path / "missing" / "ca.db", clock)
+
+
+async def test_a_file_that_another_program_holds_for_a_moment_is_opened_after_it(
+    sqlite_template: SqliteTemplate, tmp_path: Path
+) -> None:
+    file = sqlite_template.copy_to(tmp_path)
+    holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    with (
+        contextlib.closing(sqlite3.connect(file, timeout=0)) as second,
+        pytest.raises(sqlite3.OperationalError),
+    ):
+        second.execute("PRAGMA journal_mode = WAL")
+
+    opening = asyncio.create_task(asyncio.to_thread(connect, file, writes=True, busy_seconds=0))
+    await asyncio.sleep(0)
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    opened = await opening
+    assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    opened.close()
