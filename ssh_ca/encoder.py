@@ -7,6 +7,7 @@ was signed is read back with the decoder below and verified before it goes anywh
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -104,8 +105,8 @@ def read_certificate(certificate: bytes, authority_key: PublicKey) -> Certificat
         principals=_read_principals(reader.string()),
         valid_after=_moment(reader.uint64()),
         valid_before=_moment(reader.uint64()),
-        critical_options=_read_options(reader.string()),
-        extensions=_read_options(reader.string()),
+        critical_options=dict(_read_options(reader.string())),
+        extensions=dict(_read_options(reader.string())),
     )
     if reader.string():
         raise WireError("its reserved field is not empty")
@@ -143,17 +144,18 @@ def _unsigned(content: CertificateContent, authority_key: bytes, nonce: bytes) -
             string(b"".join(string(principal.encode()) for principal in content.principals)),
             uint64(int(content.valid_after.timestamp())),
             uint64(int(content.valid_before.timestamp())),
-            string(_options(content.critical_options)),
-            string(_options(content.extensions)),
+            string(_options(tuple(content.critical_options.items()))),
+            string(_options(tuple(content.extensions.items()))),
             string(b""),
             string(authority_key),
         )
     )
 
 
-def _options(options: Mapping[str, str]) -> bytes:
+@lru_cache(maxsize=256)
+def _options(options: tuple[tuple[str, str], ...]) -> bytes:
     """Return options sorted by the bytes of their names, each value a string inside its string."""
-    encoded = sorted((name.encode(), value.encode()) for name, value in options.items())
+    encoded = sorted((name.encode(), value.encode()) for name, value in options)
     return b"".join(string(name) + string(string(value) if value else b"") for name, value in encoded)
 
 
@@ -210,7 +212,9 @@ def _read_principals(packed: bytes) -> tuple[str, ...]:
     return tuple(principals)
 
 
-def _read_options(packed: bytes) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _read_options(packed: bytes) -> tuple[tuple[str, str], ...]:
+    """Return names and values. Profiles have few sets of options, and each is read for every certificate."""
     reader = WireReader(packed)
     options: dict[str, str] = {}
     last = ""
@@ -221,7 +225,7 @@ def _read_options(packed: bytes) -> dict[str, str]:
         last = name
         options[name] = "" if value.is_at_end else value.text()
         value.end()
-    return options
+    return tuple(options.items())
 
 
 def _moment(seconds: int) -> datetime:

@@ -13,9 +13,10 @@ from ca_service.database.engine_clock import EngineClock
 from ca_service.database.port import Row, Transaction, Value
 from ca_service.database.postgresql_appender import PostgresqlAppender
 from ca_service.database.postgresql_listener import PostgresqlListener
+from ca_service.database.postgresql_reader import PostgresqlReader
 from ca_service.database.postgresql_session import DRIVER_ERRORS, Sessions, connect, read_clock, translate
 from ca_service.database.postgresql_transaction import PostgresqlTransaction
-from ca_service.database.postgresql_wire import command_of
+from ca_service.database.postgresql_wire import Command, command_of
 from ca_service.database.statement import Statement
 from ca_service.database.url import PostgresqlUrl
 from ca_service.kernel.clock import Clock
@@ -44,6 +45,7 @@ class PostgresqlDatabase:
             self._clock.follow(server_time)
         self._sessions = Sessions(place, connections)
         self._appender = PostgresqlAppender(self._sessions)
+        self._reader = PostgresqlReader(self._sessions)
         followed = None if server_time is None else self._clock
         self._listener = PostgresqlListener(place, clock, followed, listening)
         self._running: set[asyncio.Task[Any]] = set()
@@ -80,14 +82,23 @@ class PostgresqlDatabase:
         return self._listener.change_hint()
 
     async def read_one(self, statement: Statement, /, **parameters: Value) -> Row | None:
-        rows = await self._read(statement, parameters)
+        rows = await self.read(statement, **parameters)
         return rows[0] if rows else None
 
     async def read(self, statement: Statement, /, **parameters: Value) -> list[Row]:
-        return await self._read(statement, parameters)
+        self._count_wait()
+        return await self._reader.read(_command(statement, parameters))
 
     async def scan(self, statement: Statement, /, **parameters: Value) -> list[Row]:
-        return await self._read(statement, parameters)
+        command = _command(statement, parameters)
+        session = await self._sessions.take()
+        try:
+            self._count_wait()
+            return session.rows((await session.run([command]))[0])
+        except DRIVER_ERRORS as error:
+            raise translate(error) from None
+        finally:
+            await self._sessions.give_back(session)
 
     async def append(self, statement: Statement, /, **parameters: Value) -> None:
         self._count_wait()
@@ -109,6 +120,7 @@ class PostgresqlDatabase:
         await self._appender.close()
         await self._listener.close()
         await self._sessions.close()
+        await self._reader.close()
 
     async def _transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         session = await self._sessions.take()
@@ -140,13 +152,9 @@ class PostgresqlDatabase:
     def _count_wait(self) -> None:
         self.waits += 1
 
-    async def _read(self, statement: Statement, parameters: dict[str, Value]) -> list[Row]:
-        session = await self._sessions.take()
-        try:
-            command = command_of(statement, statement.bind_postgresql(parameters))
-            self._count_wait()
-            return session.rows((await session.run([command]))[0])
-        except DRIVER_ERRORS as error:
-            raise translate(error) from None
-        finally:
-            await self._sessions.give_back(session)
+
+def _command(statement: Statement, parameters: dict[str, Value]) -> Command:
+    try:
+        return command_of(statement, statement.bind_postgresql(parameters))
+    except DRIVER_ERRORS as error:
+        raise translate(error) from None

@@ -1,5 +1,6 @@
 """Counters and durations of requests, by route and status, for Prometheus."""
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -70,8 +71,12 @@ class Metrics:
         yield requests
         yield self._histogram()
         yield GaugeMetricFamily("keywright_requests_running", "Requests in flight", value=self.running)
-        information = GaugeMetricFamily("keywright_info", "The version that runs", labels=("version",))
-        information.add_metric((self._version,), 1)
+        information = GaugeMetricFamily(
+            "keywright_info",
+            "The version that runs, and the process that answers",
+            labels=("version", "process"),
+        )
+        information.add_metric((self._version, str(os.getpid())), 1)
         yield information
         for name, help_, read in self._totals:
             yield CounterMetricFamily(name, help_, value=read())

@@ -316,6 +316,14 @@ async def test_a_number_too_large_that_is_sent_is_raised(database: Database) -> 
     assert await names_in(database) == []
 
 
+async def test_reads_at_once_each_get_their_own_rows(database: Database) -> None:
+    await add(database, *(f"row-{number:02}" for number in range(40)))
+    found = await asyncio.gather(
+        *(database.read(LIST_SOME, names=[f"row-{number:02}"]) for number in range(100))
+    )
+    assert found == [[(f"row-{number:02}",)] if number < 40 else [] for number in range(100)]
+
+
 async def test_each_read_and_each_append_is_one_wait(database: Database) -> None:
     before = database.waits
     await database.read_one(FIND, name="a")

@@ -17,7 +17,7 @@ from ca_service.database.postgresql_transaction import PostgresqlTransaction
 from ca_service.database.postgresql_wire import Command
 from ca_service.database.statement import statement
 from ca_service.kernel.clock import SystemClock
-from ca_service.kernel.errors import UnavailableError
+from ca_service.kernel.errors import KeywrightError, UnavailableError
 from ca_service.queue.storage import LEASES
 from tests.support.databases import PostgresqlTemplate, open_postgresql
 from tests.support.fakes.kernel import FakeClock
@@ -26,6 +26,7 @@ from tests.support.postgresql import PostgresqlCluster
 INSERT = statement(insert(LEASES).values(name=bindparam("name"), owner="o", held_until=0))
 SYNCHRONOUS_COMMIT = statement(select(func.current_setting("synchronous_commit", type_=Text())))
 LIST = statement(select(LEASES.c.name).order_by(LEASES.c.name))
+NUMBER = statement(select(cast(bindparam("text", type_=Text), BigInteger)))
 SLEEP = statement(select(cast(func.pg_sleep(bindparam("seconds", type_=BigInteger)), Text)))
 
 
@@ -183,6 +184,18 @@ async def test_a_transaction_that_the_server_gave_up_is_not_answered(
     with pytest.raises(UnavailableError):
         await postgresql_database.begin(work)
     assert await postgresql_database.read(LIST) == []
+
+
+async def test_a_read_that_fails_takes_no_other_with_it(postgresql_database: PostgresqlDatabase) -> None:
+    await add(postgresql_database, "a")
+    first, bad, last = await asyncio.gather(
+        postgresql_database.read(LIST),
+        postgresql_database.read(NUMBER, text="none"),
+        postgresql_database.read(LIST),
+        return_exceptions=True,
+    )
+    assert first == last == [("a",)]
+    assert isinstance(bad, KeywrightError)
 
 
 async def test_a_reader_that_gave_up_leaves_its_session_to_others(

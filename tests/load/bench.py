@@ -16,21 +16,31 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
+
 from tests.load.floor import running_floor
 from tests.load.process_tree import cpu_seconds, resident_megabytes
+from tests.load.round_trips import count_by_process, trips_per_operation
 from tests.load.samples import Sample, make_samples
 from tests.support.postgresql import PostgresqlCluster
-from tests.support.server import Server, running_server
+from tests.support.server import running_server
 
 
 class Figure(NamedTuple):
-    """One line of the report. Latencies in milliseconds, CPU in microseconds of the service per request."""
+    """One line of the report. Latencies in milliseconds, CPU in microseconds per request.
+
+    `cpu` is the service's with all its workers, `database_cpu` that of PostgreSQL's processes.
+    """
 
     rate: float
     p50: float
     p99: float
     cpu: float
+    database_cpu: float
     errors: int
+
+
+_HEAD = ("what", "rate/s", "p50 ms", "p99 ms", "cpu µs", "db µs", "trips", "floor")
 
 
 def main() -> int:
@@ -38,7 +48,7 @@ def main() -> int:
     options = _parse_arguments()
     failures = 0
     report: list[dict[str, Any]] = []
-    print(f"{'what':34} {'rate/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'cpu µs':>8} {'trips':>6} {'floor':>6}")
+    print("{:44} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6}".format(*_HEAD))
     with tempfile.TemporaryDirectory(prefix="keywright-bench-") as folder:
         for engine in options.engines:
             for workers in options.workers:
@@ -69,48 +79,70 @@ def _measure(
     with ExitStack() as stack:
         here = folder / f"{engine}-{workers}"
         here.mkdir()
-        url = None
+        cluster = None
         if engine == "postgresql":
             cluster = PostgresqlCluster(durable=True)
             stack.callback(cluster.close)
-            url = cluster.create_database("bench")
+        url = cluster.create_database("bench") if cluster is not None else None
         server = stack.enter_context(running_server(here, database_url=url, args=["--workers", str(workers)]))
         floor_url, floor_pid = stack.enter_context(running_floor(here, workers))
         label = f"{engine}, {workers} worker{'s' if workers > 1 else ''}"
         idle = resident_megabytes(server.pid)
-        floor = _load(
-            here, Sample("hello", "GET", "/", None), floor_url, floor_pid, None, seconds, connections
-        )
+        load = Load(here, seconds, connections, url, None if cluster is None else cluster.pid)
+        floor = load.run(Sample("hello", "GET", "/", None), floor_url, floor_pid, None)
         yield _line(f"{label}: bare hello", floor, None, floor, idle=None)
         for sample in make_samples(server, here):
-            before = _round_trips(server)
-            figure = _load(here, sample, server.url, server.pid, server.admin_token, seconds, connections)
-            trips = _trips_per_request(before, _round_trips(server))
+            before = count_by_process(server, workers)
+            figure = load.run(sample, server.url, server.pid, server.admin_token)
+            trips = trips_per_operation(before, count_by_process(server, workers))
             yield _line(f"{label}: {sample.name}", figure, trips, floor, idle=idle)
 
 
-def _load(
-    folder: Path, sample: Sample, url: str, pid: int, token: str | None, seconds: int, connections: int
-) -> Figure:
-    script = folder / "request.lua"
-    script.write_text(_lua(sample, token), encoding="utf-8")
-    command = ["wrk", "-t1", f"-c{connections}", "--latency", "-s", str(script), url + sample.path]
-    subprocess.run([*command, "-d1s"], check=True, capture_output=True, timeout=30)  # warm caches
-    before = cpu_seconds(pid)
-    done = subprocess.run(
-        [*command, f"-d{seconds}s"], check=True, capture_output=True, text=True, timeout=seconds + 30
-    )
-    used = cpu_seconds(pid) - before
-    requests = int(_find(r"(\d+) requests in", done.stdout))
-    refused = int(_find(r"Non-2xx or 3xx responses: (\d+)", done.stdout, "0"))
-    broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", done.stdout))
-    return Figure(
-        rate=float(_find(r"Requests/sec:\s+([\d.]+)", done.stdout)),
-        p50=_milliseconds(_find(r"50%\s+(\S+)", done.stdout)),
-        p99=_milliseconds(_find(r"99%\s+(\S+)", done.stdout)),
-        cpu=used / max(requests, 1) * 1e6,
-        errors=refused + broken,
-    )
+class Load(NamedTuple):
+    """How every sample is sent. `database_pid` is PostgreSQL's, if it is what keeps the data."""
+
+    folder: Path
+    seconds: int
+    connections: int
+    database_url: str | None
+    database_pid: int | None
+
+    def run(self, sample: Sample, url: str, pid: int, token: str | None) -> Figure:
+        """Send one sample for so many seconds, after one that warms caches."""
+        script = self.folder / "request.lua"
+        script.write_text(_lua(sample, token), encoding="utf-8")
+        command = ["wrk", "-t1", f"-c{self.connections}", "--latency", "-s", str(script), url + sample.path]
+        subprocess.run([*command, "-d1s"], check=True, capture_output=True, timeout=30)
+        self._analyze()
+        before, database_before = cpu_seconds(pid), self._database_cpu()
+        done = subprocess.run(
+            [*command, f"-d{self.seconds}s"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=self.seconds + 30,
+        )
+        used, database_used = cpu_seconds(pid) - before, self._database_cpu() - database_before
+        requests = max(1, int(_find(r"(\d+) requests in", done.stdout)))
+        refused = int(_find(r"Non-2xx or 3xx responses: (\d+)", done.stdout, "0"))
+        broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", done.stdout))
+        return Figure(
+            rate=float(_find(r"Requests/sec:\s+([\d.]+)", done.stdout)),
+            p50=_milliseconds(_find(r"50%\s+(\S+)", done.stdout)),
+            p99=_milliseconds(_find(r"99%\s+(\S+)", done.stdout)),
+            cpu=used / requests * 1e6,
+            database_cpu=database_used / requests * 1e6,
+            errors=refused + broken,
+        )
+
+    def _analyze(self) -> None:
+        """Do what PostgreSQL's autovacuum does within a minute: without statistics it guesses its indexes."""
+        if self.database_url is not None:
+            with psycopg.connect(self.database_url, autocommit=True) as connection:
+                connection.execute("ANALYZE")
+
+    def _database_cpu(self) -> float:
+        return 0.0 if self.database_pid is None else cpu_seconds(self.database_pid)
 
 
 def _lua(sample: Sample, token: str | None) -> str:
@@ -139,23 +171,6 @@ def _milliseconds(text: str) -> float:
     return float(match.group(1)) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[match.group(2)]
 
 
-def _round_trips(server: Server) -> tuple[float, float]:
-    """Return the waits for the database and the operations performed so far, over all workers."""
-    text = server.get("/metrics").body.decode()
-    waits = sum(
-        float(n) for n in re.findall(r"^keywright_database_waits_total\S*\s+(\S+)", text, re.MULTILINE)
-    )
-    operations = sum(
-        float(n) for n in re.findall(r"^keywright_operations_total\S*\s+(\S+)", text, re.MULTILINE)
-    )
-    return waits, operations
-
-
-def _trips_per_request(before: tuple[float, float], after: tuple[float, float]) -> float | None:
-    operations = after[1] - before[1]
-    return (after[0] - before[0]) / operations if operations > 0 else None
-
-
 def _line(
     what: str, figure: Figure, trips: float | None, floor: Figure, idle: float | None
 ) -> dict[str, Any]:
@@ -171,8 +186,9 @@ def _line(
 def _print_line(line: dict[str, Any]) -> None:
     trips = "-" if line["round_trips"] is None else f"{line['round_trips']:.1f}"
     print(
-        f"{line['what']:34} {line['rate']:8.0f} {line['p50']:8.2f} {line['p99']:8.2f} {line['cpu']:8.0f} "
-        f"{trips:>6} {line['of_floor']:6.2f}" + (f"   {line['errors']} errors" if line["errors"] else ""),
+        f"{line['what']:44} {line['rate']:7.0f} {line['p50']:7.2f} {line['p99']:7.2f} {line['cpu']:7.0f} "
+        f"{line['database_cpu']:6.0f} {trips:>6} {line['of_floor']:6.2f}"
+        + (f"   {line['errors']} errors" if line["errors"] else ""),
         flush=True,
     )
 

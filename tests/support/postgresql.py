@@ -43,6 +43,12 @@ class PostgresqlCluster:
         )
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the server, whose children are its sessions."""
+        assert self._process is not None, "the server runs from the start on"
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one database of this cluster."""
         return f"postgresql://keywright@/{database}?host={quote(str(self._root), safe='')}"

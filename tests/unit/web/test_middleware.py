@@ -220,6 +220,26 @@ def test_requests_are_counted_by_route_and_not_by_path() -> None:
     assert "bob" not in rendered
 
 
+def test_a_number_that_others_count_is_shown_as_it_stands() -> None:
+    front = served()
+    front.metrics.add_total("keywright_things", "Things", lambda: 7)
+
+    assert "keywright_things_total 7.0" in front.metrics.render().decode()
+
+
+def test_durations_are_counted_in_growing_buckets() -> None:
+    front = served()
+    for seconds in (0.0004, 0.003, 60.0):
+        front.metrics.count("GET", "/a", 200, seconds)
+
+    rendered = front.metrics.render().decode()
+
+    assert 'keywright_request_seconds_bucket{le="0.0005",method="GET",route="/a"} 1.0' in rendered
+    assert 'keywright_request_seconds_bucket{le="0.005",method="GET",route="/a"} 2.0' in rendered
+    assert 'keywright_request_seconds_bucket{le="+Inf",method="GET",route="/a"} 3.0' in rendered
+    assert 'keywright_request_seconds_sum{method="GET",route="/a"} 60.0034' in rendered
+
+
 def test_each_answer_is_one_log_line_without_its_query() -> None:
     log = io.StringIO()
     served(log=log).call("GET", "/v1/greetings/bob?token=very-secret")
