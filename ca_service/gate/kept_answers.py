@@ -119,13 +119,13 @@ def _access(flat: Any) -> Access:
 def _reveal(value: Any) -> Any:
     if isinstance(value, SecretValue):
         return value.reveal()
-    raise NotImplementedError(f"an answer cannot hold a {type(value).__name__}")
+    raise TypeError(f"an answer cannot hold a {type(value).__name__}")
 
 
 def _hide(declared: Any, value: Any) -> Any:
     if (get_origin(declared) or declared) is SecretValue:
         return SecretValue(value)
-    raise NotImplementedError(f"an answer cannot hold a {declared}")
+    raise TypeError(f"an answer cannot hold a {declared}")
 
 
 def _write(value: Any) -> Any:

@@ -32,4 +32,4 @@ def _plain(value: Any) -> Any:
         return value.reveal()
     if isinstance(value, Mapping):
         return dict(value)
-    raise NotImplementedError(f"an operation cannot hold a {type(value).__name__}")
+    raise TypeError(f"an operation cannot hold a {type(value).__name__}")
