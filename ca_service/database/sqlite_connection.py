@@ -160,28 +160,49 @@ def refuse_network_filesystem(path: Path, mounts: Path = Path("/proc/self/mounti
 class FileLock:
     """An advisory lock beside the database, so that processes write in turn and none starves.
 
-    SQLite's own waiting polls with growing pauses; with two busy writers one of them starves for seconds.
+    SQLite's own waiting polls with growing pauses; with two busy writers one of them starves for seconds. The
+    system's lock alone is not fair either: who lets go and comes back at once is faster than who has to wake
+    up. So whoever waits for the lock holds a second one, the turn, which everybody takes first.
     """
 
     def __init__(self, database: Path) -> None:
-        self._descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = _open(f"{database}.lock")
+        self._turn = _open(f"{database}.turn")
 
     def take_if_free(self) -> bool:
-        """Take the lock if nobody holds it, and tell whether it was taken."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        """Take the lock if nobody holds it or waits for it, and tell whether it was taken."""
+        if not _take_if_free(self._turn):
             return False
-        return True
+        try:
+            return _take_if_free(self._lock)
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def take(self) -> None:
         """Wait for the lock; only in a thread."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def release(self) -> None:
         """Let the next process write."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._descriptor)
+        """Let go of the files."""
+        os.close(self._lock)
+        os.close(self._turn)
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take_if_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -128,8 +128,8 @@ class Load(NamedTuple):
         broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", done.stdout))
         return Figure(
             rate=float(_find(r"Requests/sec:\s+([\d.]+)", done.stdout)),
-            p50=_milliseconds(_find(r"50%\s+(\S+)", done.stdout)),
-            p99=_milliseconds(_find(r"99%\s+(\S+)", done.stdout)),
+            p50=_milliseconds(_find(r"^\s+50%\s+(\S+)$", done.stdout)),
+            p99=_milliseconds(_find(r"^\s+99%\s+(\S+)$", done.stdout)),
             cpu=used / requests * 1e6,
             database_cpu=database_used / requests * 1e6,
             errors=refused + broken,
@@ -156,7 +156,7 @@ def _lua(sample: Sample, token: str | None) -> str:
 
 
 def _find(pattern: str, text: str, default: str | None = None) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     if match is None:
         if default is None:
             raise RuntimeError(f"wrk printed no {pattern!r}:\n{text}")

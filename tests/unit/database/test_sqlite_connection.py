@@ -1,13 +1,15 @@
-"""Where a SQLite file may lie, and what SQLite's errors mean."""
+"""Where a SQLite file may lie, what SQLite's errors mean, and in which order processes write."""
 
+import fcntl
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from ca_service.config import ConfigError
 from ca_service.database.errors import UniqueViolationError
-from ca_service.database.sqlite_connection import refuse_network_filesystem, translate
+from ca_service.database.sqlite_connection import FileLock, refuse_network_filesystem, translate
 from ca_service.kernel.errors import InternalError, UnavailableError
 
 # proc(5), mountinfo: the mount point is the fifth field, the type follows the lone hyphen.
@@ -78,3 +80,40 @@ def test_a_full_disk_is_told_as_such() -> None:
     )
     assert isinstance(error, UnavailableError)
     assert "disk is full" in error.detail
+
+
+def test_who_waits_for_the_lock_goes_before_who_comes_back(tmp_path: Path) -> None:
+    first, second = FileLock(tmp_path / "a.db"), FileLock(tmp_path / "a.db")
+    assert first.take_if_free()
+    waiting = threading.Thread(target=second.take)
+    waiting.start()
+    with (tmp_path / "a.db.turn").open("rb") as turn:
+        while _is_free(turn.fileno()):
+            pass
+
+    first.release()
+    assert not first.take_if_free()
+
+    waiting.join()
+    second.release()
+    assert first.take_if_free()
+    first.close()
+    second.close()
+
+
+def test_a_lock_that_is_held_is_not_taken(tmp_path: Path) -> None:
+    first, second = FileLock(tmp_path / "a.db"), FileLock(tmp_path / "a.db")
+    assert first.take_if_free()
+    assert not second.take_if_free()
+    first.close()
+    assert second.take_if_free()
+    second.close()
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
