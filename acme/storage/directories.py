@@ -1,8 +1,9 @@
 """Rows of directories."""
 
+import msgspec
 from sqlalchemy import bindparam, select
 
-from acme.directories import Directory, DirectoryId, ExternalAccountRule
+from acme.directories import Directory, DirectoryId, DirectoryRules, ExternalAccountRule
 from acme.storage.tables import DIRECTORIES as T
 from ca_service.database.port import Database, Row, Transaction
 from ca_service.database.statement import insert_if_absent, statement
@@ -18,6 +19,7 @@ _COLUMNS = (
     T.c.authority,
     T.c.eab,
     T.c.created_at,
+    T.c.rules,
 )
 # A directory is found by its address alone: slugs are unique on the instance, and its row says whose it is.
 _FIND_BY_SLUG = statement(select(*_COLUMNS).where(T.c.slug == bindparam("slug")))
@@ -44,6 +46,7 @@ _INSERT = statement(
         "authority",
         "eab",
         "created_at",
+        "rules",
         conflict=("slug",),
     )
 )
@@ -81,12 +84,13 @@ async def add(transaction: Transaction, directory: Directory) -> bool:
         authority=directory.authority,
         eab=directory.eab.value,
         created_at=to_microseconds(directory.created_at),
+        rules=msgspec.json.encode(directory.rules),
     )
     return changed == 1
 
 
 def _directory(row: Row) -> Directory:
-    id_, organization, project, slug, profile, authority, eab, created_at = row
+    id_, organization, project, slug, profile, authority, eab, created_at, rules = row
     return Directory(
         id=DirectoryId(id_),
         tenant=Tenant(OrganizationId(organization), ProjectId(project)),
@@ -95,4 +99,5 @@ def _directory(row: Row) -> Directory:
         authority=authority,
         eab=ExternalAccountRule(eab),
         created_at=from_microseconds(created_at),
+        rules=DirectoryRules() if rules is None else msgspec.json.decode(rules, type=DirectoryRules),
     )

@@ -21,6 +21,11 @@ DIRECTORIES = Table(
     Column("authority", Text, nullable=True),
     Column("eab", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # JSON of `DirectoryRules`; none: written before there were any, so all defaults.
+    Column("rules", LargeBinary, nullable=True),
+    Column("updated_at", BigInteger, nullable=True),
+    # A deleted directory keeps its row: slugs are never used again.
+    Column("deleted_at", BigInteger, nullable=True),
 )
 
 ACCOUNTS = Table(
@@ -33,7 +38,31 @@ ACCOUNTS = Table(
     Column("contact", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("deactivated_at", BigInteger, nullable=True),
+    Column("terms_agreed", Text, nullable=True),
+    # External account binding: the key, the identity that owns it, and the JWS as the client sent it.
+    Column("external_key", Text, nullable=True),
+    Column("identity", Text, nullable=True),
+    Column("external_binding", LargeBinary, nullable=True),
     UniqueConstraint("directory", "thumbprint"),
+    Index("ix_acme_accounts_external_key", "external_key"),
+)
+
+#: Keys for external account binding (RFC 8555 section 7.3.4); the HMAC key itself is sealed.
+EXTERNAL_KEYS = Table(
+    "acme_external_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    *_owned(by_account=False),
+    Column("name", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("maximum_uses", BigInteger, nullable=True),
+    Column("uses", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=True),
+    Column("disabled_at", BigInteger, nullable=True),
+    Column("mac", LargeBinary, nullable=False),
+    Index("ix_acme_external_keys_directory_id", "directory", "id"),
 )
 
 ORDERS = Table(
@@ -49,7 +78,11 @@ ORDERS = Table(
     Column("request_digest", LargeBinary, nullable=True),
     Column("certificate", Text, nullable=True),
     Column("certificate_digest", LargeBinary, nullable=True),
+    Column("profile", Text, nullable=True),
+    Column("not_before", BigInteger, nullable=True),
+    Column("not_after", BigInteger, nullable=True),
     Index("ix_acme_orders_account_id", "account", "id"),
+    Index("ix_acme_orders_expires_at", "expires_at"),
     Index("ix_acme_orders_certificate_digest", "certificate_digest"),
 )
 
@@ -65,6 +98,7 @@ AUTHORIZATIONS = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("deactivated_at", BigInteger, nullable=True),
     Index("ix_acme_authorizations_account", "account", "identifier_value"),
+    Index("ix_acme_authorizations_expires_at", "expires_at"),
 )
 
 #: Which authorizations an order needs; an authorization may serve several orders.
