@@ -13,6 +13,7 @@ STORAGE_MODULES = (
     "ca_service.policy.storage",
     "ca_service.gate.storage",
     "ca_service.identity.storage",
+    "ca_service.identity.lockouts.storage",
     "ca_service.governance.storage",
     "ca_service.x509.storage",
     "acme.storage",

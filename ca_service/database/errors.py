@@ -13,3 +13,7 @@ class UniqueViolationError(ConflictError):
 
 class MigrationError(InternalError):
     """The schema could not be brought up to date; `detail` is one sentence for the person who starts us."""
+
+
+class BackupError(InternalError):
+    """A backup could not be made or restored; `detail` is one sentence for the person who asked."""

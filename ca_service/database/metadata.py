@@ -17,11 +17,12 @@ METADATA = MetaData(
     }
 )
 
-#: One row (id 1): the highest time a SQLite transaction has carried, so that time never goes back over a
-#: restart. PostgreSQL has a clock of its own and leaves the table empty.
+#: One row (id 1): the highest time that was given out, so that time never goes back over a restart, and when
+#: an administrator last accepted a time before that (S23).
 CLOCK = Table(
     "database_clock",
     METADATA,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
+    Column("accepted_at", BigInteger),
 )

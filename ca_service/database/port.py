@@ -36,6 +36,14 @@ class Transaction(Protocol):
         If it fails, that is raised here, by the next statement or by the commit; nothing remains either way.
         """
 
+    def require(
+        self, statement: Statement, otherwise: Callable[[], Exception], /, **parameters: Value
+    ) -> None:
+        """Run a statement that must find or change a row, and go on without its answer.
+
+        If it does not, nothing remains and `otherwise()` is raised: here, by a later statement or by `begin`.
+        """
+
     async def fetch_one(self, statement: Statement, /, **parameters: Value) -> Row | None:
         """Run a statement (also `… RETURNING`) and return its first row, if any."""
 
@@ -62,6 +70,18 @@ class Database(Protocol):
 
     def now(self) -> datetime:
         """Return the engine's time: the one clock of every decision (S23)."""
+
+    def clock_reading(self) -> datetime:
+        """Return what the clocks say, though it may be before a time that was given out already."""
+
+    def clock_doubt(self) -> str | None:
+        """Return in a sentence why nothing may be issued, expired or published now; None: it may (S23)."""
+
+    def expiry_doubt(self) -> str | None:
+        """Return why nothing may be expired now: the same, or a jump of the clock forward."""
+
+    async def accept_clock(self, transaction: Transaction) -> datetime:
+        """Believe the clocks as they are, in every process from this commit on; return what they say."""
 
     def change_hint(self) -> int | None:
         """Return a number that differs once any process announced a change; None: cannot tell, so read."""

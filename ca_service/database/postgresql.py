@@ -9,12 +9,20 @@ from typing import Any, Literal, TypeVar
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from ca_service.database.engine_clock import EngineClock
+from ca_service.database.engine_clock import NOTHING_KEPT, EngineClock
+from ca_service.database.kept_clock import keep_acceptance
 from ca_service.database.port import Row, Transaction, Value
 from ca_service.database.postgresql_appender import PostgresqlAppender
 from ca_service.database.postgresql_listener import PostgresqlListener
 from ca_service.database.postgresql_reader import PostgresqlReader
-from ca_service.database.postgresql_session import DRIVER_ERRORS, Sessions, connect, read_clock, translate
+from ca_service.database.postgresql_session import (
+    DRIVER_ERRORS,
+    Sessions,
+    connect,
+    read_clock,
+    read_kept_clock,
+    translate,
+)
 from ca_service.database.postgresql_transaction import PostgresqlTransaction
 from ca_service.database.postgresql_wire import Command, command_of
 from ca_service.database.statement import Statement
@@ -39,15 +47,18 @@ class PostgresqlDatabase:
         connections: int,
         listening: AsyncConnection[TupleRow],
         server_time: datetime | None,
+        kept: tuple[int, int | None] | None,
     ) -> None:
         self._clock = EngineClock(clock)
         if server_time is not None:
             self._clock.follow(server_time)
+        self._clock.follow_kept(*(kept or NOTHING_KEPT))
         self._sessions = Sessions(place, connections)
         self._appender = PostgresqlAppender(self._sessions)
         self._reader = PostgresqlReader(self._sessions)
-        followed = None if server_time is None else self._clock
-        self._listener = PostgresqlListener(place, clock, followed, listening)
+        self._listener = PostgresqlListener(
+            place, clock, self._clock, listening, follows_server_clock=server_time is not None
+        )
         self._running: set[asyncio.Task[Any]] = set()
         self._is_closed = False
         self.waits = 0
@@ -63,12 +74,13 @@ class PostgresqlDatabase:
         listening = await connect(place)
         try:
             server_time = await read_clock(listening)
+            kept = await read_kept_clock(listening)
         except BaseException as error:
             await listening.close()
             if isinstance(error, DRIVER_ERRORS):
                 raise translate(error) from None
             raise
-        return cls(place, clock, connections, listening, server_time if follows_server_clock else None)
+        return cls(place, clock, connections, listening, server_time if follows_server_clock else None, kept)
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -77,6 +89,18 @@ class PostgresqlDatabase:
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    def clock_reading(self) -> datetime:
+        return self._clock.reading()
+
+    def clock_doubt(self) -> str | None:
+        return self._clock.doubt()
+
+    def expiry_doubt(self) -> str | None:
+        return self._clock.doubt_of_expiry()
+
+    async def accept_clock(self, transaction: Transaction) -> datetime:
+        return await keep_acceptance(transaction, self._clock)
 
     def change_hint(self) -> int | None:
         return self._listener.change_hint()

@@ -8,9 +8,9 @@ from psycopg import AsyncConnection, Error
 from psycopg.rows import TupleRow
 
 from ca_service.database.engine_clock import EngineClock
-from ca_service.database.postgresql_session import connect, read_clock
+from ca_service.database.postgresql_session import connect, keep_clock, read_clock
 from ca_service.database.url import PostgresqlUrl
-from ca_service.kernel.clock import Clock
+from ca_service.kernel.clock import Clock, to_microseconds
 from ca_service.kernel.errors import UnavailableError
 
 _LOG = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 _HEARTBEAT_SECONDS = 0.5
 _SILENCE_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0
-_CLOCK_SECONDS = 30.0
+_CLOCK_SECONDS = 10.0
 _RECONNECT_SECONDS = 0.5
 
 
@@ -30,12 +30,15 @@ class PostgresqlListener:
         self,
         place: PostgresqlUrl,
         clock: Clock,
-        engine_clock: EngineClock | None,
+        engine_clock: EngineClock,
         connection: AsyncConnection[TupleRow],
+        *,
+        follows_server_clock: bool,
     ) -> None:
         self._place = place
         self._clock = clock
         self._engine_clock = engine_clock
+        self._follows_server_clock = follows_server_clock
         self._clock_read_at = clock.monotonic()
         self._changes = 0
         self._heard_at: float | None = None
@@ -90,7 +93,17 @@ class PostgresqlListener:
 
     async def _read_clock(self, connection: AsyncConnection[TupleRow]) -> None:
         now = self._clock.monotonic()
-        if self._engine_clock is not None and now - self._clock_read_at >= _CLOCK_SECONDS:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+        if now - self._clock_read_at < _CLOCK_SECONDS:
+            return
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            if self._follows_server_clock:
                 self._engine_clock.follow(await read_clock(connection))
-            self._clock_read_at = now
+            kept = await keep_clock(connection, self._highest())
+            if kept is not None and self._engine_clock.follow_kept(*kept):
+                # We may just have kept a time that nobody believes any more.
+                await keep_clock(connection, self._highest(), is_lower=True)
+        self._clock_read_at = now
+
+    def _highest(self) -> int:
+        self._engine_clock.now()
+        return to_microseconds(self._engine_clock.highest)

@@ -31,6 +31,11 @@ _SET_UP: LiteralString = (
     # Statements are prepared once and look rows up by their keys: planning them at each call gains nothing.
     " set_config('plan_cache_mode', 'force_generic_plan', false)"
 )
+_RAISE_CLOCK: LiteralString = (
+    "INSERT INTO database_clock (id, at) VALUES (1, %s) ON CONFLICT (id)"
+    " DO UPDATE SET at = GREATEST(database_clock.at, excluded.at) RETURNING at, accepted_at"
+)
+_SET_CLOCK: LiteralString = "UPDATE database_clock SET at = %s WHERE id = 1 RETURNING at, accepted_at"
 #: A server that vanished without a word is noticed after a minute.
 _KEEPALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
 
@@ -94,6 +99,32 @@ async def read_clock(connection: AsyncConnection[TupleRow]) -> datetime:
     assert row is not None
     moment: datetime = row[0]
     return moment
+
+
+async def read_kept_clock(connection: AsyncConnection[TupleRow]) -> tuple[int, int | None] | None:
+    """Return the highest time that is kept and the last acceptance, if any is. Raises psycopg.Error."""
+    return await _kept_clock(connection, "SELECT at, accepted_at FROM database_clock WHERE id = 1")
+
+
+async def keep_clock(
+    connection: AsyncConnection[TupleRow], now: int, *, is_lower: bool = False
+) -> tuple[int, int | None] | None:
+    """Keep `now` if it is higher than what is kept, or in any case; return what is kept then.
+
+    Raises psycopg.Error.
+    """
+    return await _kept_clock(connection, _SET_CLOCK if is_lower else _RAISE_CLOCK, now)
+
+
+async def _kept_clock(
+    connection: AsyncConnection[TupleRow], sql: LiteralString, *values: int
+) -> tuple[int, int | None] | None:
+    try:
+        row = await (await connection.execute(sql, values)).fetchone()
+    except (errors.UndefinedTable, errors.UndefinedColumn):
+        # Not migrated yet.
+        return None
+    return None if row is None else (row[0], row[1])
 
 
 class Sessions:

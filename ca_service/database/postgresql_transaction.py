@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from psycopg import errors
 from psycopg.pq.abc import PGresult
 
 from ca_service.database.port import Row, Value
 from ca_service.database.postgresql_session import DRIVER_ERRORS, translate
 from ca_service.database.postgresql_wire import BEGIN, COMMIT, NOTIFY, ROLLBACK, Command, Wire, command_of
 from ca_service.database.statement import Statement
-from ca_service.kernel.errors import KeywrightError, UnavailableError
+from ca_service.kernel.errors import UnavailableError
 
 
 class PostgresqlTransaction:
@@ -21,6 +22,7 @@ class PostgresqlTransaction:
         "_has_begun",
         "_is_open",
         "_now",
+        "_otherwise",
         "_sent",
         "_session",
         "actions",
@@ -34,11 +36,13 @@ class PostgresqlTransaction:
         self._count_wait = count_wait
         #: What travels with the next statement that is waited for.
         self._sent: list[Command] = []
+        #: What to raise if one of these finds no row, by its place among them.
+        self._otherwise: dict[int, Callable[[], Exception]] = {}
         self._has_begun = False
         self._is_open = True
         self.actions: list[Callable[[], None]] = []
         self.announces = False
-        self.failure: KeywrightError | None = None
+        self.failure: Exception | None = None
 
     @property
     def now(self) -> datetime:
@@ -49,6 +53,13 @@ class PostgresqlTransaction:
 
     def send(self, statement: Statement, /, **parameters: Value) -> None:
         self._sent.append(self._command(statement, parameters))
+
+    def require(
+        self, statement: Statement, otherwise: Callable[[], Exception], /, **parameters: Value
+    ) -> None:
+        command = self._command(statement, parameters, is_required=True)
+        self._otherwise[len(self._sent)] = otherwise
+        self._sent.append(command)
 
     async def fetch_one(self, statement: Statement, /, **parameters: Value) -> Row | None:
         rows = self._session.rows(await self._run(statement, parameters))
@@ -72,10 +83,7 @@ class PostgresqlTransaction:
             self._sent.append(NOTIFY)
         elif not self._has_begun and not self._sent:
             return
-        try:
-            results = await self._wait_for(COMMIT)
-        except DRIVER_ERRORS as error:
-            raise translate(error) from None
+        results = await self._wait_for(COMMIT)
         # The server answers COMMIT of a transaction that has failed with a rollback and no error.
         if results[-1].command_status != b"COMMIT":
             raise UnavailableError("The database gave the transaction up; try again.")
@@ -93,29 +101,36 @@ class PostgresqlTransaction:
             except DRIVER_ERRORS:
                 await self._session.close()
 
-    def _command(self, statement: Statement, parameters: dict[str, Any]) -> Command:
+    def _command(
+        self, statement: Statement, parameters: dict[str, Any], *, is_required: bool = False
+    ) -> Command:
         if not self._is_open:
             raise RuntimeError("this transaction has ended")
         if self.failure is not None:
             raise RuntimeError("a statement failed before: end the unit of work") from self.failure
         try:
-            return command_of(statement, statement.bind_postgresql(parameters))
+            return command_of(statement, statement.bind_postgresql(parameters), is_required=is_required)
         except DRIVER_ERRORS as error:
             self.failure = translate(error)
             raise self.failure from None
 
     async def _run(self, statement: Statement, parameters: dict[str, Any]) -> PGresult:
-        command = self._command(statement, parameters)
-        try:
-            return (await self._wait_for(command))[-1]
-        except DRIVER_ERRORS as error:
-            self.failure = translate(error)
-            raise self.failure from None
+        return (await self._wait_for(self._command(statement, parameters)))[-1]
 
     async def _wait_for(self, command: Command) -> list[PGresult]:
-        """Send everything up to `command` at once and return the results."""
-        commands = [*self._sent, command] if self._has_begun else [BEGIN, *self._sent, command]
+        """Send everything up to `command` at once. Raises what the first failure means."""
+        before = [] if self._has_begun else [BEGIN]
+        commands = [*before, *self._sent, command]
+        otherwise, self._otherwise = self._otherwise, {}
         self._has_begun = True
         self._sent.clear()
         self._count_wait()
-        return await self._session.run(commands)
+        try:
+            return await self._session.run(commands)
+        except DRIVER_ERRORS as error:
+            unmet = otherwise.get(self._session.failed_at - len(before))
+            if unmet is not None and isinstance(error, errors.DivisionByZero):
+                self.failure = unmet()
+            else:
+                self.failure = translate(error)
+            raise self.failure from None

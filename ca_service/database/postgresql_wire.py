@@ -44,8 +44,11 @@ ROLLBACK = Command(("ROLLBACK", ()), [])
 NOTIFY = Command(("NOTIFY keywright_changes", ()), [])
 
 
-def command_of(statement: Statement, bound: list[Any]) -> Command:
-    """Return `statement` with what its `bind_postgresql` gave. Raises StatementError for a wrong type."""
+def command_of(statement: Statement, bound: list[Any], *, is_required: bool = False) -> Command:
+    """Return `statement` with what its `bind_postgresql` gave. Raises StatementError for a wrong type.
+
+    One that is required fails where it finds or changes nothing.
+    """
     oids, values = [], []
     for kind, value in zip(statement.postgresql_types, bound, strict=True):
         kind = kind or _kind_of(value)
@@ -56,7 +59,8 @@ def command_of(statement: Statement, bound: list[Any]) -> Command:
             if isinstance(value, int):
                 raise OverflowError("a number is beyond 64 bits") from error
             raise StatementError(f"a parameter of type {kind} is given as {type(value).__name__}") from error
-    return Command((statement.postgresql, tuple(oids)), values)
+    sql = statement.postgresql_required if is_required else statement.postgresql
+    return Command((sql, tuple(oids)), values)
 
 
 class Wire:
@@ -74,6 +78,8 @@ class Wire:
         self._answer: asyncio.Future[list[PGresult]] | None = None
         self._results: list[PGresult] = []
         self._error: psycopg.Error | None = None
+        #: Which command of the last batch failed first.
+        self.failed_at = 0
         self._when_quiet: list[Callable[[], None]] = []
         self.is_lost = False
         self._pg.enter_pipeline_mode()
@@ -175,7 +181,8 @@ class Wire:
             return
         expected = self._expected.popleft() if self._expected else None
         if status == ExecStatus.FATAL_ERROR:
-            self._error = self._error or errors.error_from_result(result)
+            if self._error is None:
+                self._error, self.failed_at = errors.error_from_result(result), len(self._results)
         elif expected is not None:
             if status == ExecStatus.COMMAND_OK:
                 self._prepared[expected[0]] = expected[1]

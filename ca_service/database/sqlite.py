@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from ca_service.config import ConfigError
-from ca_service.database.engine_clock import EngineClock
+from ca_service.database.engine_clock import NOTHING_KEPT, EngineClock
+from ca_service.database.kept_clock import keep_acceptance
 from ca_service.database.port import Row, Transaction, Value
 from ca_service.database.sqlite_connection import (
     connect,
@@ -25,13 +26,13 @@ from ca_service.database.sqlite_connection import (
 )
 from ca_service.database.sqlite_writer import SqliteWriter
 from ca_service.database.statement import Statement
-from ca_service.kernel.clock import Clock, from_microseconds
+from ca_service.kernel.clock import Clock
 from ca_service.kernel.errors import UnavailableError
 
 T = TypeVar("T")
 
 _SCANNERS = 2
-_HIGHEST_TIME = "SELECT at FROM database_clock WHERE id = 1"
+_HIGHEST_TIME = "SELECT at, accepted_at FROM database_clock WHERE id = 1"
 
 
 class SqliteDatabase:
@@ -48,7 +49,7 @@ class SqliteDatabase:
         self._writer = SqliteWriter(path, self._clock, self._forget_hint)
         self._reader = connect(path, writes=False, busy_seconds=1)
         self._cursor = self._reader.cursor()
-        self._raise_clock()
+        self._look_at_clock()
         self._scan_threads = ThreadPoolExecutor(_SCANNERS, thread_name_prefix="sqlite-scan")
         self._idle_scanners: deque[sqlite3.Connection] = deque()
         self._scanners: list[sqlite3.Connection] = []
@@ -69,6 +70,22 @@ class SqliteDatabase:
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    def clock_reading(self) -> datetime:
+        return self._clock.reading()
+
+    def clock_doubt(self) -> str | None:
+        if self._clock.doubt() is None:
+            return None
+        # Another process may have been told that time is right.
+        self._look_at_clock()
+        return self._clock.doubt()
+
+    def expiry_doubt(self) -> str | None:
+        return self.clock_doubt() or self._clock.doubt_of_expiry()
+
+    async def accept_clock(self, transaction: Transaction) -> datetime:
+        return await keep_acceptance(transaction, self._clock)
 
     def change_hint(self) -> int | None:
         """Return the number of announcements, as of this turn of the event loop at the latest."""
@@ -149,11 +166,10 @@ class SqliteDatabase:
         self._scanners.append(connection)
         return connection
 
-    def _raise_clock(self) -> None:
+    def _look_at_clock(self) -> None:
         try:
             rows = self._cursor.execute(_HIGHEST_TIME).fetchall()
         except sqlite3.OperationalError:
             # Not migrated yet.
             return
-        if rows:
-            self._clock.raise_to(from_microseconds(rows[0][0]))
+        self._clock.follow_kept(*(rows[0] if rows else NOTHING_KEPT))

@@ -9,7 +9,7 @@ from typing import TypeVar
 from ca_service.database.port import Row, Transaction, Value
 from ca_service.database.sqlite_connection import count_announcement, translate
 from ca_service.database.statement import Statement
-from ca_service.kernel.errors import KeywrightError, UnavailableError
+from ca_service.kernel.errors import UnavailableError
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class SqliteTransaction:
         self._is_open = True
         self.actions: list[Callable[[], None]] = []
         self.announces = False
-        self.failure: KeywrightError | None = None
+        self.failure: Exception | None = None
 
     @property
     def now(self) -> datetime:
@@ -37,6 +37,14 @@ class SqliteTransaction:
 
     def send(self, statement: Statement, /, **parameters: Value) -> None:
         self._run(statement, parameters)
+
+    def require(
+        self, statement: Statement, otherwise: Callable[[], Exception], /, **parameters: Value
+    ) -> None:
+        rows = self._run(statement, parameters)
+        if not (rows if statement.returns_rows else self._cursor.rowcount):
+            self.failure = otherwise()
+            raise self.failure
 
     async def fetch_one(self, statement: Statement, /, **parameters: Value) -> Row | None:
         rows = self._run(statement, parameters)

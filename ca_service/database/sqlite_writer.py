@@ -16,7 +16,7 @@ from ca_service.database.port import Transaction
 from ca_service.database.sqlite_connection import FileLock, connect, translate
 from ca_service.database.sqlite_transaction import UNIT_ERRORS, SqliteTransaction, drive
 from ca_service.database.statement import Statement
-from ca_service.kernel.clock import from_microseconds, to_microseconds
+from ca_service.kernel.clock import to_microseconds
 from ca_service.kernel.errors import KeywrightError, UnavailableError
 
 _LOG = logging.getLogger(__name__)
@@ -26,9 +26,10 @@ _GROUP_LIMIT = 64
 #: How long a group waits for another process before its members are told to come back.
 _LOCK_SECONDS = 10.0
 
-_RAISE_CLOCK = "UPDATE database_clock SET at = max(at, ?) WHERE id = 1 RETURNING at"
+_RAISE_CLOCK = "UPDATE database_clock SET at = max(at, ?) WHERE id = 1 RETURNING at, accepted_at"
+_SET_CLOCK = "UPDATE database_clock SET at = ? WHERE id = 1"
 _START_CLOCK = "INSERT INTO database_clock (id, at) VALUES (1, 0) ON CONFLICT DO NOTHING"
-_HAS_CLOCK = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'database_clock'"
+_HAS_CLOCK = "SELECT 1 FROM pragma_table_info('database_clock') WHERE name = 'accepted_at'"
 
 
 _Work: TypeAlias = Callable[[Transaction], Awaitable[Any]]
@@ -160,8 +161,11 @@ class SqliteWriter:
             if not row:
                 self._cursor.execute(_START_CLOCK)
                 row = self._cursor.execute(_RAISE_CLOCK, (to_microseconds(now),)).fetchall()
-            now = from_microseconds(row[0][0])
-            self._clock.raise_to(now)
+            was_accepted = self._clock.follow_kept(*row[0])
+            now = self._clock.now()
+            if was_accepted:
+                # We may just have kept a time that nobody believes any more.
+                self._cursor.execute(_SET_CLOCK, (to_microseconds(now),))
         return now
 
     def _begin_patiently(self) -> None:

@@ -46,6 +46,7 @@ class Statement:
     __slots__ = (
         "_postgresql_literals",
         "_postgresql_order",
+        "_postgresql_required",
         "_sqlite_literals",
         "list_names",
         "names",
@@ -64,6 +65,7 @@ class Statement:
         self._sqlite_literals = sqlite.literals
         self._postgresql_literals = postgresql.literals
         self._postgresql_order = postgresql.order
+        self._postgresql_required: str | None = None
         self.postgresql_types = tuple(postgresql.types[name] for name in postgresql.order)
 
     def bind_sqlite(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +88,17 @@ class Statement:
         if self._postgresql_literals:
             parameters.update(self._postgresql_literals)
         return [parameters[name] for name in self._postgresql_order]
+
+    @property
+    def postgresql_required(self) -> str:
+        """Return the statement so that finding or changing no row is an error of the server's (22012).
+
+        What was sent behind it is then not run, without anybody having waited for its answer.
+        """
+        if self._postgresql_required is None:
+            rows = self.postgresql if self.returns_rows else f"{self.postgresql} RETURNING 1"
+            self._postgresql_required = f"WITH done AS ({rows}) SELECT 1 / count(*) FROM done"  # noqa: S608 - compiled parts, no input
+        return self._postgresql_required
 
     def _wrong_names(self, parameters: dict[str, Any]) -> StatementError:
         missing, unknown = sorted(self.names - parameters.keys()), sorted(parameters.keys() - self.names)

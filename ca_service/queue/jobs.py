@@ -6,9 +6,8 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from ca_service.database.port import Transaction
 from ca_service.kernel.randomness import Randomness
-
-JobHandler: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 #: After this many failures (about a day of trying) a job is dead: kept and shown, never run again by itself.
 LAST_ATTEMPT = 30
@@ -24,6 +23,30 @@ class Job(Struct, frozen=True):
     payload: bytes
     attempts: int
     requested: int
+
+
+class JobRun:
+    """One run of a job, as its handler sees it.
+
+    A handler may finish the job in the transaction that records what came of it (`gate.port.Once` is such a
+    way); one that returns without having done so has its job finished behind it.
+    """
+
+    def __init__(self, payload: bytes, finish: Callable[[Transaction], None]) -> None:
+        self.payload = payload
+        self.is_finished = False
+        self._finish = finish
+
+    def use(self, transaction: Transaction) -> None:
+        """Finish the job with this transaction; if that fails, the job stands as before."""
+        self._finish(transaction)
+
+    def was_used(self) -> None:
+        """Take note that such a transaction was committed."""
+        self.is_finished = True
+
+
+JobHandler: TypeAlias = Callable[[JobRun], Awaitable[None]]
 
 
 class DeadJob(Struct, frozen=True):

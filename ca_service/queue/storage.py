@@ -69,6 +69,11 @@ _NEW_JOB = {
     "last_error": "",
 }
 _INSERT = statement(insert(JOBS).values(_NEW_JOB))
+_INSERT_LEASED = statement(
+    insert(JOBS).values(
+        {**_NEW_JOB, "lease_owner": bindparam("lease_owner"), "attempts": bindparam("attempts")}
+    )
+)
 _UNIQUE = conflict_insert(JOBS).values({**_NEW_JOB, "unique_key": bindparam("unique_key")})
 _earlier = case(
     # A job that somebody works on keeps its lease; it runs again afterwards, because `requested` has moved.
@@ -162,18 +167,32 @@ _END_LEASE = statement(
 )
 
 
-async def insert_job(
+def insert_job(
     transaction: Transaction, id_: str, kind: str, payload: bytes, run_at: datetime | None, unique: str | None
 ) -> None:
     """Add a job, or ask again for the one that has the same key; the newest payload counts."""
     now = to_microseconds(transaction.now)
     planned = now if run_at is None else to_microseconds(run_at)
     if unique is None:
-        await transaction.execute(_INSERT, id=id_, kind=kind, payload=payload, run_at=planned, now=now)
+        transaction.send(_INSERT, id=id_, kind=kind, payload=payload, run_at=planned, now=now)
     else:
-        await transaction.execute(
+        transaction.send(
             _INSERT_UNIQUE, id=id_, kind=kind, payload=payload, run_at=planned, now=now, unique_key=unique
         )
+
+
+def insert_leased_job(transaction: Transaction, job: Job, owner: str, lease_until: datetime) -> None:
+    """Add a job as if `owner` had claimed it already."""
+    transaction.send(
+        _INSERT_LEASED,
+        id=job.id,
+        kind=job.kind,
+        payload=job.payload,
+        attempts=job.attempts,
+        run_at=to_microseconds(lease_until),
+        lease_owner=owner,
+        now=to_microseconds(transaction.now),
+    )
 
 
 async def read_next_run(database: Database) -> datetime | None:
@@ -199,11 +218,19 @@ async def extend_leases(transaction: Transaction, owner: str, ids: list[str], le
     await transaction.execute(_EXTEND, owner=owner, ids=ids, lease_until=to_microseconds(lease_until))
 
 
-async def finish_job(transaction: Transaction, owner: str, job: Job) -> None:
-    """Remove the job, or let it run again if it was asked for once more while it ran."""
+async def finish_job(transaction: Transaction, owner: str, job: Job) -> bool:
+    """Remove the job, or let it run again if it was asked for once more while it ran, and return whether."""
     done = await transaction.execute(_DELETE, id=job.id, owner=owner, requested=job.requested)
     if done == 0:
         await transaction.execute(_AGAIN, id=job.id, owner=owner, now=to_microseconds(transaction.now))
+    return done == 0
+
+
+def finish_job_with(transaction: Transaction, owner: str, job: Job) -> None:
+    """Do the same as part of another transaction, without asking which of both it was."""
+    transaction.send(_DELETE, id=job.id, owner=owner, requested=job.requested)
+    # What was removed is not there to run again.
+    transaction.send(_AGAIN, id=job.id, owner=owner, now=to_microseconds(transaction.now))
 
 
 async def retry_job(

@@ -40,10 +40,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("external_key", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("identity", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("external_binding", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("mac", sa.LargeBinary(), nullable=True))
         batch_op.create_index("ix_acme_accounts_external_key", ["external_key"], unique=False)
+        batch_op.create_index("ix_acme_accounts_thumbprint", ["thumbprint"], unique=False)
 
     with op.batch_alter_table("acme_authorizations", schema=None) as batch_op:
         batch_op.create_index("ix_acme_authorizations_expires_at", ["expires_at"], unique=False)
+
+    with op.batch_alter_table("acme_challenges", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("trouble", sa.LargeBinary(), nullable=True))
 
     with op.batch_alter_table("acme_directories", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rules", sa.LargeBinary(), nullable=True))
@@ -54,6 +59,19 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("profile", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("not_before", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("not_after", sa.BigInteger(), nullable=True))
-        batch_op.create_index("ix_acme_orders_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index(
+            "ix_acme_orders_open",
+            ["account", "id"],
+            unique=False,
+            sqlite_where=sa.text("certificate IS NULL AND failure IS NULL"),
+            postgresql_where=sa.text("certificate IS NULL AND failure IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_acme_orders_unfinished",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("certificate IS NULL"),
+            postgresql_where=sa.text("certificate IS NULL"),
+        )
 
     # ### end Alembic commands ###

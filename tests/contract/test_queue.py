@@ -6,28 +6,14 @@ from datetime import timedelta
 import pytest
 
 from ca_service.database.port import Database, Transaction
-from ca_service.kernel.errors import ConflictError
-from ca_service.queue.jobs import LAST_ATTEMPT, JobHandler
+from ca_service.queue.jobs import LAST_ATTEMPT, JobRun
 from ca_service.queue.queue import Queue
 from ca_service.queue.runner import JobRunner
 from ca_service.queue.storage import claim_jobs
 from tests.support.fakes.kernel import FakeClock, FakeIdentifiers, FakeRandomness
+from tests.support.jobs import Recorder, enqueue, make_runner
 
 _GRACE = timedelta(seconds=5)
-
-
-class Recorder:
-    """A handler that keeps what it was given, and fails as often as it is told to."""
-
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
-        self.failures = 0
-
-    async def __call__(self, payload: bytes) -> None:
-        self.payloads.append(payload)
-        if self.failures > 0:
-            self.failures -= 1
-            raise ConflictError("not this time: hunter2")
 
 
 @pytest.fixture
@@ -38,19 +24,6 @@ def queue(identifiers: FakeIdentifiers) -> Queue:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
-
-
-def make_runner(database: Database, queue: Queue, handler: JobHandler, name: str = "run") -> JobRunner:
-    identifiers = FakeIdentifiers()
-    runner = JobRunner(database, queue, {"note": handler}, identifiers, FakeRandomness(), concurrency=4)
-    runner._owner = name
-    return runner
-
-
-async def enqueue(
-    database: Database, queue: Queue, payload: bytes, *, kind: str = "note", **options: object
-) -> None:
-    await database.begin(lambda transaction: queue.enqueue(transaction, kind, payload, **options))  # type: ignore[arg-type]
 
 
 async def test_a_job_runs_once(database: Database, queue: Queue, recorder: Recorder) -> None:
@@ -165,9 +138,9 @@ async def test_of_jobs_with_the_same_key_the_earliest_time_counts(
 async def test_a_job_asked_for_while_it_runs_runs_once_more(database: Database, queue: Queue) -> None:
     payloads = []
 
-    async def ask_again(payload: bytes) -> None:
-        payloads.append(payload)
-        if payload == b"first":
+    async def ask_again(run: JobRun) -> None:
+        payloads.append(run.payload)
+        if run.payload == b"first":
             await enqueue(database, queue, b"second", unique="k")
 
     jobs = make_runner(database, queue, ask_again)
@@ -212,7 +185,7 @@ async def test_no_more_run_at_once_than_allowed(database: Database, queue: Queue
 async def test_a_started_runner_wakes_at_the_commit(database: Database, queue: Queue) -> None:
     ran = asyncio.Event()
 
-    async def note(payload: bytes) -> None:
+    async def note(run: JobRun) -> None:
         ran.set()
 
     jobs = make_runner(database, queue, note)
@@ -227,7 +200,7 @@ async def test_a_started_runner_wakes_at_the_commit(database: Database, queue: Q
 async def test_stopping_waits_for_what_runs(database: Database, queue: Queue) -> None:
     entered, leave, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def slow(payload: bytes) -> None:
+    async def slow(run: JobRun) -> None:
         entered.set()
         await leave.wait()
         done.set()
@@ -248,7 +221,7 @@ async def test_what_is_not_done_in_time_is_given_to_others(
 ) -> None:
     entered = asyncio.Event()
 
-    async def endless(payload: bytes) -> None:
+    async def endless(run: JobRun) -> None:
         entered.set()
         await asyncio.Event().wait()
 
