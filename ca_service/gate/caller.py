@@ -31,6 +31,7 @@ class Caller(Struct, frozen=True):
     `Acme::Directory::"…"`. `address` is the client's address as S9 says. `authenticated_by` names the method
     and `credential` the id of the token or key that proved it, both for the trail. `generation` is the policy
     generation at which roles and credential were read (S14), None for callers whose rights no row keeps.
+    `on_behalf_of` is the identity for which the caller acts: what issues is decided as both (S2).
     """
 
     kind: CallerKind
@@ -44,3 +45,4 @@ class Caller(Struct, frozen=True):
     roles: tuple[RoleGrant, ...] = ()
     groups: tuple[tuple[str, str], ...] = ()
     generation: int | None = None
+    on_behalf_of: "Caller | None" = None

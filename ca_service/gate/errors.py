@@ -27,6 +27,10 @@ class PolicyChangedError(UnavailableError):
     """The policy kept changing while the operation ran, or shortened what was signed already."""
 
 
+class TimeInDoubtError(UnavailableError):
+    """The clock may be wrong: nothing is issued, changed or published until it is right or accepted (S23)."""
+
+
 class KeyReusedError(UnacceptableError):
     """The idempotency key was used before for another request."""
 

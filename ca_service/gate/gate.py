@@ -19,6 +19,7 @@ from ca_service.gate.errors import (
     OrphanedOperationError,
     PolicyChangedError,
     StaleRulingError,
+    TimeInDoubtError,
     UnregisteredOperationError,
 )
 from ca_service.gate.handler import Call, ExternalHandler, Handler, Prepared, Reader
@@ -99,7 +100,7 @@ class Gatekeeper:
         """Authorize, sign, record, audit and commit, in that order; then answer."""
         self.operations_asked += 1
         handler = self._handler(operation)
-        performance = Performance(caller)
+        performance = Performance(caller, request.once)
         call, organization = await self._enter(performance, operation, request.request_id)
         slot: KeySlot | None = None
         if request.idempotency_key is not None and operation.idempotent:
@@ -113,7 +114,7 @@ class Gatekeeper:
         question = Question(call, operation, prepared.accesses, prepared.details, organization)
         act = await self._decide(performance, handler, question)
         if isinstance(handler, Reader):
-            await self._audit.append(_done(act, self._database.now()))
+            await self._tell(performance, act)
             return Outcome(prepared.draft)
         if slot is None:
             return Outcome(await self._change(performance, prepared, None))
@@ -163,9 +164,23 @@ class Gatekeeper:
         return call, organization
 
     async def _decide(self, performance: Performance, handler: AnyHandler, question: Question) -> Act:
-        act = Act(handler, question, await self._judge.decide(performance.principal, question))
+        ruling = await self._judge.decide(performance.principals_for(question), question)
+        act = Act(handler, question, ruling)
         performance.acts.append(act)
         return act
+
+    async def _tell(self, performance: Performance, act: Act) -> None:
+        """Write a read into the trail before it is answered."""
+        if not performance.must_be_first:
+            await self._audit.append(_done(act, self._database.now()))
+            return
+
+        async def work(transaction: Transaction) -> None:
+            performance.use_once(transaction)
+            await self._audit.record(transaction, _done(act, transaction.now))
+
+        await self._database.begin(work)
+        performance.was_used()
 
     async def _replay(self, performance: Performance, handler: AnyHandler, question: Question) -> None:
         """Permit a replay by today's policy and write it down, before the kept answer goes out again."""
@@ -180,6 +195,7 @@ class Gatekeeper:
 
     async def _change(self, performance: Performance, prepared: Prepared[Any], slot: KeySlot | None) -> Any:
         act = performance.acts[0]
+        self._verify_time(act)
 
         async def record(transaction: Transaction) -> Any:
             return await self._record_all(transaction, performance, slot)
@@ -197,6 +213,11 @@ class Gatekeeper:
         finally:
             for done in performance.acts:
                 self._running.pop(done.question.call.id, None)
+
+    def _verify_time(self, act: Act) -> None:
+        doubt = None if act.question.operation.takes_away else self._database.clock_doubt()
+        if doubt is not None:
+            raise TimeInDoubtError(doubt)
 
     async def _sign(self, performance: Performance, act: Act, prepared: Prepared[Any]) -> None:
         assert isinstance(act.handler, Handler)
@@ -249,27 +270,31 @@ class Gatekeeper:
         """Run `work` in a transaction in which every ruling still holds, else decide again."""
 
         async def confirmed(transaction: Transaction) -> T:
-            if not await self._policy.confirm(transaction, performance.generation):
-                raise StaleRulingError
+            self._policy.require(transaction, performance.generation, StaleRulingError)
+            performance.use_once(transaction)
             return await work(transaction)
 
         for _ in range(_ATTEMPTS):
             try:
-                return await self._database.begin(confirmed)
+                answer = await self._database.begin(confirmed)
             except StaleRulingError:
                 await self._decide_again(performance)
+            else:
+                performance.was_used()
+                return answer
         raise PolicyChangedError("The policy keeps changing; nothing was done. Send the request again.")
 
     async def _decide_again(self, performance: Performance) -> None:
         if self._callers is not None:
             performance.replace_caller(await self._callers.refresh(performance.caller))
-        elif performance.caller.generation is not None:
+        elif performance.rests_on_stored_rights:
             raise PolicyChangedError(
                 "Your rights may have changed while this ran; nothing was done. Send the request again.",
                 retry_after=timedelta(seconds=1),
             )
         for act in performance.acts:
-            act.rule_again(await self._judge.decide(performance.principal, act.question))
+            principals = performance.principals_for(act.question)
+            act.rule_again(await self._judge.decide(principals, act.question))
 
     def _handler(self, operation: Operation[Any]) -> Any:
         handler = self._handlers.get(type(operation))

@@ -66,8 +66,8 @@ class Handler(ABC, Generic[O, D, S, A]):
     async def sign(self, call: Call, draft: D, grant: Grant) -> S:
         """Generate keys and sign; runs only after every access was permitted. No transaction is open.
 
-        A handler that issues nothing returns its draft. An answer with a `lifetime` (timedelta) is checked
-        against `grant.max_ttl` by the gate.
+        What only looks at the world outside does so here. A handler that issues nothing returns its draft.
+        An answer with a `lifetime` (timedelta) is checked against `grant.max_ttl` by the gate.
         """
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """Puts an operation's questions to the policy and turns a refusal into an audited error."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Never
 
@@ -15,6 +16,7 @@ from ca_service.gate.operation_digest import OperationDigest
 from ca_service.gate.port import Approvals
 from ca_service.gate.question import Question, Ruling
 from ca_service.kernel.errors import ForbiddenError, KeywrightError, NotFoundError
+from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.engine import PolicyEngine
 from ca_service.policy.values import Access, Decision, Grant, Principal
 
@@ -36,23 +38,26 @@ class Judge:
         self._approvals = approvals
         self._digest = digest
 
-    async def decide(self, principal: Principal, question: Question) -> Ruling:
-        """Return the ruling if every access is permitted; between them the strictest obligations count (S1).
+    async def decide(self, principals: Sequence[Principal], question: Question) -> Ruling:
+        """Return the ruling if every access is permitted to each of the principals.
 
-        A refusal is in the trail before it is raised: NotFoundError where the caller may not even see the
-        thing, CeilingError where only the lifetime is too long, ForbiddenError otherwise.
+        Between the decisions the strictest obligations count (S1). The first principal is the caller, the
+        others those on whose behalf it acts (S2). A refusal is in the trail before it is raised:
+        NotFoundError where the principal may not even see the thing, CeilingError where only the lifetime is
+        too long, ForbiddenError otherwise.
         """
         _verify_asked(question)
         decisions: list[Decision] = []
         strictest: Decision | None = None
-        for access in question.accesses:
-            decision = await self._policy.decide(principal, access)
-            if not decision.allowed:
-                await self._refuse(principal, question, access, decision)
-            decisions.append(decision)
-            approvals = decision.obligations.approvals
-            if approvals and (strictest is None or approvals > strictest.obligations.approvals):
-                strictest = decision
+        for principal in principals:
+            for access in question.accesses:
+                decision = await self._policy.decide(principal, access)
+                if not decision.allowed:
+                    await self._refuse(principal, question, access, decision)
+                decisions.append(decision)
+                approvals = decision.obligations.approvals
+                if approvals and (strictest is None or approvals > strictest.obligations.approvals):
+                    strictest = decision
         if strictest is not None:
             await self._count_approvals(question, strictest)
         return _ruling(decisions)
@@ -61,6 +66,10 @@ class Judge:
         """Tell whether this is permitted without more ado; if not, `decide` refuses it or asks for more."""
         decision = await self._policy.decide(principal, access)
         return decision.allowed and not decision.obligations.approvals
+
+    async def may_permit(self, principal: Principal, action: str, tenant: Tenant) -> bool:
+        """Tell whether the principal may do this to anything at all in its own project."""
+        return await self._policy.reaches(principal, action, tenant)
 
     async def _refuse(
         self, principal: Principal, question: Question, access: Access, decision: Decision
@@ -76,7 +85,7 @@ class Judge:
                 rule="policy",
             )
         sentence = error.detail if isinstance(error, CeilingError) else decision.reason
-        await self._deny(question, access, f"{decision.id} {sentence}", error)
+        await self._deny(question, access, f"{decision.id} {sentence}", error, principal)
 
     async def _ceiling_error(self, principal: Principal, access: Access) -> CeilingError | None:
         """Return the error that names the ceiling if the asked lifetime alone is what the policy refuses."""
@@ -116,10 +125,16 @@ class Judge:
         )
         await self._deny(question, question.accesses[0], f"{decision.id} {error.detail}", error)
 
-    async def _deny(self, question: Question, access: Access, reason: str, error: KeywrightError) -> Never:
-        entry = entry_of(
-            question, self._database.now(), AuditOutcome.DENIED, reason, denied_details(question, access)
-        )
+    async def _deny(
+        self,
+        question: Question,
+        access: Access,
+        reason: str,
+        error: KeywrightError,
+        principal: Principal | None = None,
+    ) -> Never:
+        details = denied_details(question, access, principal)
+        entry = entry_of(question, self._database.now(), AuditOutcome.DENIED, reason, details)
         await self._audit.append(entry)
         raise error
 

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from ca_service.gate.caller import CallerKind
 from ca_service.gate.handler import Call
 from ca_service.gate.judge import Judge
 from ca_service.gate.operation import Operation, OrganizationOperation, ProjectOperation
@@ -13,6 +14,7 @@ from ca_service.policy.values import Access, Entity, Resource
 
 _SEE_PROJECT = "governance:read-project"
 _SEE_ORGANIZATION = "governance:read-organization"
+_AT_HOME_EVERYWHERE = frozenset({CallerKind.ACME_ACCOUNT, CallerKind.SYSTEM})
 
 
 class Places:
@@ -43,8 +45,14 @@ class Places:
         operation: Operation[object],
         organization: OrganizationId | None,
     ) -> None:
-        """Raise the 404 of an absent place if the caller may not see this one, once that is in the trail."""
-        if call.tenant is not None and call.tenant.project != performance.caller.project:
+        """Raise the 404 of an absent place if the caller may not see this one, once that is in the trail.
+
+        Who lives in a project need not see it to do what some policy lets it do there; without any such
+        policy it is told nothing of what is in it.
+        """
+        if call.tenant is not None:
+            if await self._is_at_home(performance, operation, call.tenant):
+                return
             access = _seeing_project(call.tenant)
         elif organization is not None:
             access = _seeing_organization(organization)
@@ -52,7 +60,18 @@ class Places:
             return
         if not await self._judge.permits(performance.principal, access):
             question = Question(call, operation, (access,), organization=organization)
-            await self._judge.decide(performance.principal, question)
+            await self._judge.decide((performance.principal,), question)
+
+    async def _is_at_home(
+        self, performance: Performance, operation: Operation[object], tenant: Tenant
+    ) -> bool:
+        caller = performance.caller
+        if tenant.project != caller.project:
+            return False
+        # What ACME accounts and jobs ask in their project is for their doors and handlers to choose.
+        if caller.kind in _AT_HOME_EVERYWHERE:
+            return True
+        return await self._judge.may_permit(performance.principal, operation.action, tenant)
 
 
 @lru_cache(maxsize=1024)

@@ -15,11 +15,25 @@ from ca_service.kernel.tenancy import OrganizationId, Tenant
 A = TypeVar("A")
 
 
+class Once(Protocol):
+    """What lets a request be performed once and never again, such as a nonce: used up with its operation."""
+
+    def use(self, transaction: Transaction) -> None:
+        """Use it up in this transaction, which ends with an error if it was used before."""
+
+    def was_used(self) -> None:
+        """Take note that such a transaction was committed."""
+
+
 class RequestContext(Struct, frozen=True):
-    """What accompanies an operation: the request's id and, if the client sent one, its idempotency key."""
+    """What accompanies an operation: the request's id and, if the client sent one, its idempotency key.
+
+    `once` is used up in the first transaction of the operation; one that fails before leaves it to the door.
+    """
 
     request_id: str
     idempotency_key: str | None = None
+    once: Once | None = None
 
 
 class Outcome(Struct, Generic[A], frozen=True):
@@ -57,6 +71,13 @@ class Authenticator(Protocol):
 
     async def authenticate(self, token: SecretValue[str], address: str) -> Caller:
         """Return the caller. Raises UnauthenticatedError, never saying which part was wrong."""
+
+
+class Sponsors(Protocol):
+    """Finds the identities on whose behalf others act (S2); filled by `identity`."""
+
+    async def sponsor(self, identity: str) -> Caller:
+        """Return the identity with the roles it holds now. Raises UnauthenticatedError if it may not act."""
 
 
 class Tenants(Protocol):

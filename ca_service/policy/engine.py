@@ -1,6 +1,6 @@
 """The policy engine: every question of the gate is decided here, from the policies of one generation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import cedarpy
 
@@ -27,7 +27,7 @@ from ca_service.policy.question import (
 from ca_service.policy.schema import ACTION_GROUPS, PolicySchema
 from ca_service.policy.sets import BuiltInPolicy, reserved_names_policy, role_policy
 from ca_service.policy.slices import PolicySource, Slice
-from ca_service.policy.storage import generation_in, raise_generation, read_generation
+from ca_service.policy.storage import raise_generation, read_generation, require_generation
 from ca_service.policy.values import Access, Decision, Entity, Principal
 
 _CACHED_DECISIONS = 10_000
@@ -89,6 +89,16 @@ class PolicyEngine:
             self._decisions.put(generation, key, decision)
         return decision
 
+    async def reaches(self, principal: Principal, action: str, tenant: Tenant) -> bool:
+        """Tell whether any policy may let the principal do this to anything in a project.
+
+        No decision, only what `decide` looks up first; False means that every such decision is a denial.
+        """
+        place = Place(tenant.organization, tenant.project)
+        generation = await self.current_generation()
+        found = await self._source.slice(generation, principal, action, place)
+        return found.lets_in(place.ancestors)
+
     async def explain(self, principal: Principal, access: Access) -> Explanation:
         """Return the decision with what matched and what came nearest; the context may lack attributes.
 
@@ -115,12 +125,14 @@ class PolicyEngine:
         self._seen = None if hint is None else (hint, generation)
         return generation
 
-    async def confirm(self, transaction: Transaction, generation: int) -> bool:
-        """Tell whether decisions of this generation still hold, as of the transaction."""
-        holds = await generation_in(transaction) == generation
-        if not holds:
+    def require(self, transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
+        """Let the transaction end with `otherwise()` unless decisions of this generation hold in it."""
+
+        def is_stale() -> Exception:
             self._forget()  # so that deciding again sees what the transaction saw, notified or not
-        return holds
+            return otherwise()
+
+        require_generation(transaction, generation, is_stale)
 
     async def raise_generation(self, transaction: Transaction) -> None:
         """Make every earlier decision stale, everywhere, with the commit of this transaction."""

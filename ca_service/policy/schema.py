@@ -13,6 +13,8 @@ from ca_service.policy.errors import PolicyRefusedError, SchemaError
 
 #: The groups of actions that the built-in roles are written in.
 ACTION_GROUPS = frozenset({"reads", "uses", "manages"})
+#: How many of Cedar's complaints are told: a policy about every action may have one for each.
+_MOST_ERRORS = 5
 
 
 @cache
@@ -55,7 +57,9 @@ class PolicySchema:
         compiled = compile_policy(policy_id, text, name)
         errors = cedarpy.validate_policies(text, self.handle).errors
         if errors:
-            sentence = errors[0].error.removeprefix("for policy `policy0`, ")
+            # In an order of our own: Cedar tells them in another one each time.
+            told = sorted({each.error.removeprefix("for policy `policy0`, ") for each in errors})
+            sentence = "; ".join(told[:_MOST_ERRORS])
             raise PolicyRefusedError(f"Cedar refuses the policy: {sentence}.", rule="policy-schema")
         return compiled
 

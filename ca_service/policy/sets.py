@@ -84,15 +84,20 @@ def _is_loopback(name: Name) -> bool:
     return name.value == "localhost" or name.value.endswith(".localhost")
 
 
-def open_directory_policy(directory_id: str, profile: str) -> str:
+def open_directory_policy(directory_id: str, *profiles: str) -> str:
     """Return the text of a policy that opens an ACME directory to every account in it (S2).
 
-    It permits to issue from one profile, and only names that were proved in the order, wildcards included.
+    It permits to issue from these profiles, and only names that were proved in the order, wildcards included.
     """
     directory = cedar_entity(Entity("Acme::Directory", directory_id))
+    allowed = (
+        f"context.profile == {cedar_string(profiles[0])}"
+        if len(profiles) == 1
+        else f"{cedar_strings(profiles)}.contains(context.profile)"
+    )
     return (
         f'permit(principal in {directory}, action == Action::"x509:issue", resource)\n'
-        f"when {{ context.profile == {cedar_string(profile)} }}\n"
+        f"when {{ {allowed} }}\n"
         "when { if context has name then context has proof && "
         "[true, false].contains(context.name.wildcard) else true };"
     )

@@ -1,6 +1,6 @@
 """The policies that can speak to a principal doing something in a place, out of all there are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from ca_service.policy.errors import PolicyRefusedError, SchemaError
 from ca_service.policy.question import Around, Place, around
 from ca_service.policy.sets import BuiltInPolicy, role_policy
 from ca_service.policy.storage import policies_around
-from ca_service.policy.values import Principal
+from ca_service.policy.values import Entity, Principal
 
 
 class Slice(Struct, frozen=True):
@@ -20,6 +20,22 @@ class Slice(Struct, frozen=True):
 
     policies: tuple[CompiledPolicy, ...]
     around: Around
+
+    def lets_in(self, ancestors: Collection[Entity]) -> bool:
+        """Tell whether some permit may let the principal do this to something below these ancestors.
+
+        None does where a forbid without conditions takes in all of the place.
+        """
+        if any(policy.is_forbid and _takes_in_all(policy, ancestors) for policy in self.policies):
+            return False
+        return not all(policy.is_forbid for policy in self.policies)
+
+
+def _takes_in_all(policy: CompiledPolicy, ancestors: Collection[Entity]) -> bool:
+    side = policy.scope.resource
+    if policy.conditions or side.exactly is not None or side.type is not None:
+        return False
+    return side.within is None or side.within in ancestors
 
 
 class PolicySource:

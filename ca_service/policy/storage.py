@@ -3,11 +3,12 @@
 A policy row carries a MAC over all its columns (S5): an edited or moved row is found when it is read.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, and_, or_
-from sqlalchemy.sql import bindparam, delete, insert, select, update
+from sqlalchemy.sql import bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.sql.schema import Column, Table, UniqueConstraint
 
 from ca_service.custody.derivation import MacKey, canonical
@@ -96,6 +97,15 @@ _AROUND = statement(
     .order_by(_P.id)
 )
 _READ_GENERATION = statement(select(GENERATIONS.c.generation).where(GENERATIONS.c.id == "instance"))
+# No row reads as generation 0.
+_CONFIRM_GENERATION = statement(
+    select(literal(1)).where(
+        func.coalesce(
+            select(GENERATIONS.c.generation).where(GENERATIONS.c.id == "instance").scalar_subquery(), 0
+        )
+        == bindparam("expected")
+    )
+)
 _START_GENERATION = statement(insert_if_absent(GENERATIONS, "id", "generation", conflict=("id",)))
 _RAISE_GENERATION = statement(
     update(GENERATIONS).where(GENERATIONS.c.id == "instance").values(generation=GENERATIONS.c.generation + 1)
@@ -216,10 +226,9 @@ async def read_generation(database: Database) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def generation_in(transaction: Transaction) -> int:
-    """Return the policy generation as of the transaction."""
-    row = await transaction.fetch_one(_READ_GENERATION)
-    return 0 if row is None else int(row[0])
+def require_generation(transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
+    """Let the transaction end with `otherwise()` unless the policy generation is this one in it."""
+    transaction.require(_CONFIRM_GENERATION, otherwise, expected=generation)
 
 
 async def raise_generation(transaction: Transaction) -> None:

@@ -31,13 +31,15 @@ class Resource(Struct, frozen=True):
     """What is asked about. `noun` is the word a 404 uses for it ("certificate").
 
     `tenant` places it in its project and organization; None stands for the instance itself. `attributes` are
-    those the Cedar schema gives the type, and nothing else.
+    those the Cedar schema gives the type, and nothing else. `part` is what of the entity it is about, where
+    policies speak of the whole only: the trail names it.
     """
 
     entity: Entity
     noun: str
     tenant: Tenant | None
     attributes: Mapping[str, ContextValue] = NOTHING
+    part: Entity | None = None
 
 
 class Access(Struct, frozen=True):

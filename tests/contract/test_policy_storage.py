@@ -158,15 +158,29 @@ async def test_a_change_that_is_rolled_back_raises_nothing(database: Database) -
     assert await engine.current_generation() == 0
 
 
-async def test_a_transaction_confirms_the_generation_it_sees(database: Database) -> None:
-    engine = make_engine(database)
+async def holds(database: Database, engine: PolicyEngine, generation: int, *, raised: bool = False) -> bool:
+    """Tell whether a transaction that requires a generation ends well, after raising it if `raised`."""
 
-    async def work(transaction: Transaction) -> list[bool]:
-        before = await engine.confirm(transaction, 0)
-        await engine.raise_generation(transaction)
-        return [before, await engine.confirm(transaction, 0), await engine.confirm(transaction, 1)]
+    async def work(transaction: Transaction) -> None:
+        if raised:
+            await engine.raise_generation(transaction)
+        engine.require(transaction, generation, LookupError)
 
-    assert await database.begin(work) == [True, False, True]
+    try:
+        await database.begin(work)
+    except LookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("generation", "raised", "expected"),
+    [(0, False, True), (1, False, False), (0, True, False), (1, True, True)],
+)
+async def test_a_transaction_holds_the_generation_it_sees(
+    database: Database, generation: int, raised: bool, expected: bool
+) -> None:
+    assert await holds(database, make_engine(database), generation, raised=raised) is expected
 
 
 async def test_a_right_is_gone_with_the_commit_that_removed_it(database: Database) -> None:
@@ -185,5 +199,5 @@ async def test_a_right_is_gone_with_the_commit_that_removed_it(database: Databas
     granted = await there.decide(identity(), issuing())
     await database.begin(revoke)
     assert granted.allowed
-    assert not await database.begin(lambda t: there.confirm(t, granted.generation))
+    assert not await holds(database, there, granted.generation)
     assert not (await here.decide(identity(), issuing())).allowed

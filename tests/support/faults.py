@@ -120,12 +120,12 @@ class RefusingPolicy:
             return msgspec.structs.replace(decision, allowed=False, reason="The test refuses it.")
         return decision
 
-    async def confirm(self, transaction: Transaction, generation: int) -> bool:
+    def require(self, transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
         if self.stale_confirmations:
             self.stale_confirmations -= 1
             self.on_stale()
-            return False
-        return await self._engine.confirm(transaction, generation)
+            raise otherwise()
+        self._engine.require(transaction, generation, otherwise)
 
 
 class WatchedReader(Reader[Any, Any]):

@@ -44,6 +44,7 @@ class MakeThing(ProjectOperation[Thing], frozen=True, kw_only=True):
 
     action: ClassVar[str] = "sample:make"
     idempotent: ClassVar[bool] = True
+    for_sponsor: ClassVar[bool] = True
     name: str
     ttl: timedelta | None = None
     secret: SecretValue[str] = SecretValue("s3cret")

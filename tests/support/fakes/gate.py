@@ -11,6 +11,7 @@ from ca_service.database.port import Dialect, Row, Transaction, Value
 from ca_service.database.statement import Statement
 from ca_service.gate.caller import Caller, CallerKind, RoleGrant
 from ca_service.gate.handler import Call
+from ca_service.identity.errors import SponsorRefusedError
 from ca_service.kernel.errors import NotFoundError, UnavailableError
 from ca_service.kernel.randomness import SystemRandomness
 from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
@@ -54,6 +55,8 @@ class FakePolicy:
     def __init__(self) -> None:
         self.denied: set[str] = set()
         self.denied_principals: set[str] = set()
+        #: Actions that no policy permits anybody at all.
+        self.unreachable: set[str] = set()
         self.obligations: dict[str, Obligations] = {}
         self.generation = 1
         self.stale_confirmations = 0
@@ -71,13 +74,18 @@ class FakePolicy:
         reason = f"{access.action} is {'permitted' if allowed else 'not permitted'}."
         return Decision(f"dec_{self.count}", allowed, ("p1",), reason, obligations, self.generation)
 
-    async def confirm(self, transaction: Transaction, generation: int) -> bool:
+    async def reaches(self, principal: Principal, action: str, tenant: Tenant) -> bool:
+        del principal, tenant
+        return action not in self.unreachable
+
+    def require(self, transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
         del transaction
         if self.stale_confirmations:
             self.stale_confirmations -= 1
             self.generation += 1
             self.on_stale()
-        return generation == self.generation
+        if generation != self.generation:
+            raise otherwise()
 
 
 class FakeTrail:
@@ -136,6 +144,19 @@ class FakeTenants:
         return OrganizationId(name)
 
 
+class FakeSponsors:
+    """Identities on whose behalf others may act, until a test ends them; by id, with their tenant."""
+
+    def __init__(self) -> None:
+        self.identities: dict[str, Tenant] = {"idn_alice": TENANT, "idn_mallory": OTHER_TENANT}
+        self.ended: set[str] = set()
+
+    async def sponsor(self, identity: str) -> Caller:
+        if identity not in self.identities or identity in self.ended:
+            raise SponsorRefusedError
+        return make_caller(identity, tenant=self.identities[identity])
+
+
 class FakeApprovals:
     """A number of approvals that is the same for everything."""
 
@@ -167,6 +188,11 @@ class FakeTransaction:
     def send(self, statement: Statement, /, **parameters: Value) -> None:
         self.written.append(parameters)
 
+    def require(
+        self, statement: Statement, otherwise: Callable[[], Exception], /, **parameters: Value
+    ) -> None:
+        self.written.append(parameters)
+
     async def fetch_one(self, statement: Statement, /, **parameters: Value) -> Row | None:
         return None
 
@@ -190,6 +216,21 @@ class FakeDatabase:
         self.rows: list[dict[str, Value]] = []
         self.commit_fails = False
         self.waits = 0
+        self.doubt: str | None = None
+
+    def clock_doubt(self) -> str | None:
+        return self.doubt
+
+    def expiry_doubt(self) -> str | None:
+        return self.doubt
+
+    def clock_reading(self) -> datetime:
+        return self.clock.now()
+
+    async def accept_clock(self, transaction: Transaction) -> datetime:
+        del transaction
+        self.doubt = None
+        return self.clock.now()
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -159,6 +159,15 @@ def test_a_caller_sees_the_project_it_lives_in() -> None:
     assert perform(stage, THING).id == "a"
 
 
+def test_who_may_do_nothing_of_the_kind_in_its_own_project_is_told_as_one_from_elsewhere() -> None:
+    stage = Stage()
+    stage.policy.denied, stage.policy.unreachable = {"governance:read-project"}, {"sample:make"}
+    with pytest.raises(NotFoundError) as caught:
+        perform(stage, THING)
+    assert (caught.value.detail, stage.log) == (NotFoundError("project").detail, [])
+    assert stage.trail.outcomes() == ["denied"]
+
+
 def test_an_organization_must_be_visible_too() -> None:
     stage = Stage()
     operation = RenameOrganization(organization="org_1")
