@@ -107,7 +107,7 @@ class NewMembershipBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MembershipBody(Struct, frozen=True):
-    """A role that an identity holds. `scope` is the project's or the organization's id."""
+    """A role that an identity holds. `scope` is the project's or the organization's id, or `instance`."""
 
     id: str
     identity: str
@@ -149,7 +149,8 @@ def _environment_body(environment: Environment) -> EnvironmentBody:
     )
 
 
-def _membership_body(membership: Membership) -> MembershipBody:
+def membership_body(membership: Membership) -> MembershipBody:
+    """Return a membership as JSON shows it."""
     return MembershipBody(
         id=membership.id,
         identity=membership.principal,
@@ -294,7 +295,7 @@ async def grant_project_role(request: AnyRequest, project: FromPath[str]) -> Res
     )
     outcome = await perform(request, operation)
     location = f"/v1/projects/{project}/memberships/{outcome.answer.id}"
-    return created(outcome, location, _membership_body(outcome.answer))
+    return created(outcome, location, membership_body(outcome.answer))
 
 
 @get("/v1/projects/{project:str}/memberships")
@@ -305,7 +306,7 @@ async def list_project_memberships(
     limit, after = parse_page(request)
     outcome = await perform(request, ListProjectMemberships(project=project, limit=limit, after=after))
     found = outcome.answer
-    return answer(outcome, page([_membership_body(one) for one in found.items], found.next_key))
+    return answer(outcome, page([membership_body(one) for one in found.items], found.next_key))
 
 
 @delete("/v1/projects/{project:str}/memberships/{membership:str}")
@@ -330,7 +331,7 @@ async def grant_organization_role(
     )
     outcome = await perform(request, operation)
     location = f"/v1/organizations/{organization}/memberships/{outcome.answer.id}"
-    return created(outcome, location, _membership_body(outcome.answer))
+    return created(outcome, location, membership_body(outcome.answer))
 
 
 @get("/v1/organizations/{organization:str}/memberships")
@@ -342,7 +343,7 @@ async def list_organization_memberships(
     operation = ListOrganizationMemberships(organization=organization, limit=limit, after=after)
     outcome = await perform(request, operation)
     found = outcome.answer
-    return answer(outcome, page([_membership_body(one) for one in found.items], found.next_key))
+    return answer(outcome, page([membership_body(one) for one in found.items], found.next_key))
 
 
 @delete("/v1/organizations/{organization:str}/memberships/{membership:str}")

@@ -26,7 +26,7 @@ from ca_service.identity.row_macs import RowMac
 from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import OrganizationId, ProjectId
 
-# An empty `project` stands for the whole organization.
+# An empty `project` stands for the whole organization, an empty `organization` for the whole instance.
 MEMBERSHIPS = Table(
     "governance_memberships",
     METADATA,

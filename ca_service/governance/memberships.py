@@ -15,10 +15,16 @@ NO_ACCESS = "no-access"
 #: Built-in roles that can be granted, the weakest first: each covers those before it.
 PROJECT_ROLES = (NO_ACCESS, "viewer", "member", "admin")
 ORGANIZATION_ROLES = ("member", "admin")
+INSTANCE_ROLES = (ADMINISTRATOR,)
+#: Stands in a membership for the whole instance.
+NO_ORGANIZATION = OrganizationId("")
 
 
 class Membership(Struct, frozen=True, kw_only=True):
-    """One role of one principal. `project` None: in the whole organization."""
+    """One role of one principal.
+
+    `project` None: in the whole organization; `organization` NO_ORGANIZATION as well: in the whole instance.
+    """
 
     id: str
     organization: OrganizationId
@@ -33,7 +39,7 @@ class Membership(Struct, frozen=True, kw_only=True):
     @property
     def scope(self) -> str:
         """Return the id of the place where the role is held."""
-        return self.project or self.organization
+        return self.project or self.organization or INSTANCE_SCOPE
 
     @property
     def grant(self) -> RoleGrant:
@@ -45,9 +51,11 @@ class Membership(Struct, frozen=True, kw_only=True):
         return self.expires_at is None or now < self.expires_at
 
 
-def verify_role(role: str, *, in_project: bool) -> None:
+def verify_role(role: str, organization: OrganizationId, project: ProjectId | None) -> None:
     """Return if the role can be granted there. Raises UnacceptableError."""
-    roles = PROJECT_ROLES if in_project else ORGANIZATION_ROLES
+    roles: tuple[str, ...] = PROJECT_ROLES
+    if project is None:
+        roles = INSTANCE_ROLES if organization == NO_ORGANIZATION else ORGANIZATION_ROLES
     if role not in roles:
         raise UnacceptableError(
             f"Grant one of these roles here: {', '.join(roles)}.", field="role", rule="role"
@@ -61,7 +69,7 @@ def covers(
     for grant in held:
         if grant == RoleGrant(role=ADMINISTRATOR, scope=INSTANCE_SCOPE):
             return True
-        if grant == RoleGrant(role="admin", scope=organization):
+        if organization and grant == RoleGrant(role="admin", scope=organization):
             return True
         if project is not None and grant.scope == project and grant.role in PROJECT_ROLES:
             return PROJECT_ROLES.index(grant.role) >= max(1, PROJECT_ROLES.index(role))

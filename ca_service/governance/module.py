@@ -2,6 +2,8 @@
 
 from ca_service.gate.caller import Caller
 from ca_service.gate.port import Tenants
+from ca_service.governance.administration.administrators import Administrators
+from ca_service.governance.administration.http import ROUTES as ADMINISTRATION_ROUTES
 from ca_service.governance.first_start import lay_foundation
 from ca_service.governance.handlers.environments import (
     CreateEnvironmentHandler,
@@ -57,9 +59,11 @@ from ca_service.governance.operations import (
     DeleteProject,
     ExplainDecision,
     ExplainProjectDecision,
+    GrantInstanceRole,
     GrantOrganizationRole,
     GrantProjectRole,
     ListEnvironments,
+    ListInstanceMemberships,
     ListOrganizationMemberships,
     ListOrganizationProjects,
     ListOrganizations,
@@ -74,11 +78,12 @@ from ca_service.governance.operations import (
     SearchTrail,
     UpdatePolicy,
     UpdateProject,
+    WithdrawInstanceRole,
     WithdrawOrganizationRole,
     WithdrawProjectRole,
 )
 from ca_service.governance.oversight.http import ROUTES as OVERSIGHT_ROUTES
-from ca_service.governance.tenants import StoredTenants
+from ca_service.governance.tenants import StoredRoles, StoredTenants
 from ca_service.identity.module import management
 from ca_service.policy.sets import BuiltInPolicy
 from ca_service.web.module import AnyHandler, Contribution, Ground, Module
@@ -111,14 +116,15 @@ action "governance:update-project", "governance:delete-project", "governance:cre
   principal: [Identity, User], resource: [Project], context: {}
 };
 action "governance:list-memberships" in [Action::"reads"] appliesTo {
-  principal: [Identity, User], resource: [Organization, Project], context: {}
+  principal: [Identity, User], resource: [Instance, Organization, Project], context: {}
 };
 // `covered` tells whether the granter's own roles hold what the role holds (S17).
 action "governance:grant" in [Action::"manages"] appliesTo {
-  principal: [Identity, User], resource: [Organization, Project], context: { role: String, covered: Bool }
+  principal: [Identity, User], resource: [Instance, Organization, Project],
+  context: { role: String, covered: Bool }
 };
 action "governance:withdraw" in [Action::"manages"] appliesTo {
-  principal: [Identity, User], resource: [Organization, Project], context: {}
+  principal: [Identity, User], resource: [Instance, Organization, Project], context: {}
 };
 // Whoever may write policies can permit anything in the project: equal to its administrator.
 action "policy:write" in [Action::"manages"] appliesTo {
@@ -152,7 +158,8 @@ POLICIES = (
 def build(ground: Ground) -> Contribution:
     """Return everything governance answers."""
     tenants = StoredTenants(ground.database, ground.policy)
-    identities = management(ground, tenants)
+    identities = management(ground, tenants, StoredRoles(ground.database, ground.custody))
+    administrators = Administrators(ground)
 
     async def first_start(caller: Caller) -> None:
         await lay_foundation(ground.gate, caller)
@@ -164,8 +171,9 @@ def build(ground: Ground) -> Contribution:
             **_oversight(ground, tenants),
             **identities.handlers,
         },
-        routes=(*ROUTES, *OVERSIGHT_ROUTES, *identities.routes),
+        routes=(*ROUTES, *ADMINISTRATION_ROUTES, *OVERSIGHT_ROUTES, *identities.routes),
         first_start=first_start,
+        status=administrators.status,
     )
 
 
@@ -200,6 +208,9 @@ def _memberships(ground: Ground, tenants: Tenants) -> Handlers:
         ListOrganizationMemberships: ListMembershipsReader(scopes),
         WithdrawProjectRole: WithdrawRoleHandler(scopes, ground.policy),
         WithdrawOrganizationRole: WithdrawRoleHandler(scopes, ground.policy),
+        GrantInstanceRole: GrantRoleHandler(scopes, ground.policy, ground.identifiers),
+        ListInstanceMemberships: ListMembershipsReader(scopes),
+        WithdrawInstanceRole: WithdrawRoleHandler(scopes, ground.policy),
     }
 
 

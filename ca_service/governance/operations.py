@@ -143,6 +143,16 @@ class GrantOrganizationRole(OrganizationOperation[Membership], frozen=True, kw_o
     expires_at: datetime | None = None
 
 
+class GrantInstanceRole(Operation[Membership], frozen=True, kw_only=True):
+    """Grant an identity of any organization a role in the whole instance, for good or until `expires_at`."""
+
+    action: ClassVar[str] = "governance:grant"
+    idempotent: ClassVar[bool] = True
+    identity: str
+    role: str
+    expires_at: datetime | None = None
+
+
 class ListProjectMemberships(ProjectOperation[Found[Membership]], frozen=True, kw_only=True):
     """List who holds roles in the project itself."""
 
@@ -161,10 +171,20 @@ class ListOrganizationMemberships(OrganizationOperation[Found[Membership]], froz
     after: str | None = None
 
 
+class ListInstanceMemberships(Operation[Found[Membership]], frozen=True, kw_only=True):
+    """List who holds roles in the instance itself; the holder of the bootstrap token is not among them."""
+
+    action: ClassVar[str] = "governance:list-memberships"
+    reads: ClassVar[bool] = True
+    limit: int
+    after: str | None = None
+
+
 class WithdrawProjectRole(ProjectOperation[None], frozen=True, kw_only=True):
     """Take a role in the project away."""
 
     action: ClassVar[str] = "governance:withdraw"
+    takes_away: ClassVar[bool] = True
     membership: str
 
 
@@ -172,6 +192,15 @@ class WithdrawOrganizationRole(OrganizationOperation[None], frozen=True, kw_only
     """Take a role in the organization away."""
 
     action: ClassVar[str] = "governance:withdraw"
+    takes_away: ClassVar[bool] = True
+    membership: str
+
+
+class WithdrawInstanceRole(Operation[None], frozen=True, kw_only=True):
+    """Take a role in the instance away."""
+
+    action: ClassVar[str] = "governance:withdraw"
+    takes_away: ClassVar[bool] = True
     membership: str
 
 

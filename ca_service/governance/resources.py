@@ -6,6 +6,8 @@ from ca_service.policy.values import Access, Entity, Resource
 
 SEE_PROJECT = "governance:read-project"
 SEE_ORGANIZATION = "governance:read-organization"
+#: Permitted to everybody; who may do nothing more is told so, and not that there is no instance.
+SEE_INSTANCE = "governance:list-organizations"
 
 
 def instance() -> Resource:

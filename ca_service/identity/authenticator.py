@@ -1,5 +1,6 @@
 """From a bearer token to a caller: one hash and one look into a dictionary, until the generation changes."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ from ca_service.custody.custody import Custody
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.caller import Caller, CallerKind
 from ca_service.identity.credentials import CredentialHash, is_same
-from ca_service.identity.errors import TokenRefusedError
+from ca_service.identity.errors import SponsorRefusedError, TokenRefusedError
 from ca_service.identity.identities import MachineIdentity
 from ca_service.identity.networks import admits
 from ca_service.identity.opaque import TOKEN_MARK
@@ -20,6 +21,8 @@ from ca_service.identity.tokens import INSTANCE_ADMINISTRATOR, Token
 from ca_service.kernel.errors import UnavailableError
 from ca_service.kernel.secret_value import SecretValue
 
+#: How an identity got here on whose behalf another caller acts: that one was authenticated.
+SPONSORSHIP = "sponsorship"
 _LONGEST_TOKEN = 200
 _MOST_KNOWN = 20_000
 _TOUCH_EVERY = timedelta(minutes=10)
@@ -34,7 +37,7 @@ class _Known(Struct, frozen=True):
 
 
 class IdentityAuthenticator:
-    """Implements `gate.port.Authenticator`, and refreshes callers for the gate (S14).
+    """Implements `gate.port.Authenticator` and `Sponsors`, and refreshes callers for the gate (S14).
 
     What was found for a token is kept only for the generation it was read at. A token with a uses limit is
     never kept: each presentation is one conditional update.
@@ -81,6 +84,9 @@ class IdentityAuthenticator:
 
         For the gate, when the generation changed while an operation ran; it counts as no further use.
         """
+        if caller.on_behalf_of is not None:
+            sponsor = await self.sponsor(caller.on_behalf_of.id)
+            return msgspec.structs.replace(caller, on_behalf_of=sponsor)
         if caller.kind is not CallerKind.IDENTITY:
             return caller
         generation = await self._generations.current_generation()
@@ -98,6 +104,30 @@ class IdentityAuthenticator:
         await self._verify_client_secret(caller.credential)
         held = await self._roles.roles_of(identity.id, now) if caller.roles else HeldRoles(())
         return msgspec.structs.replace(caller, roles=held.grants, generation=generation)
+
+    async def sponsor(self, identity: str) -> Caller:
+        """Return an identity on whose behalf another caller acts (S2), with the roles it holds now.
+
+        Always read afresh, so that what ended ends for every worker at once. Raises SponsorRefusedError.
+        """
+        generation = await self._generations.current_generation()
+        found, held = await asyncio.gather(
+            self._identities.find_anywhere(self._database, identity),
+            self._roles.roles_of(identity, self._database.now()),
+        )
+        if found is None or not found.is_active():
+            raise SponsorRefusedError
+        return Caller(
+            kind=CallerKind.IDENTITY,
+            id=found.id,
+            name=found.name,
+            address="",
+            authenticated_by=SPONSORSHIP,
+            organization=found.organization,
+            project=found.project,
+            roles=held.grants,
+            generation=generation,
+        )
 
     async def _look_up(self, token_id: str, tag: bytes, address: str, generation: int) -> _Known:
         now = self._database.now()

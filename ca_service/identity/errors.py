@@ -12,6 +12,17 @@ class TokenRefusedError(UnauthenticatedError):
         )
 
 
+class SponsorRefusedError(UnauthenticatedError):
+    """The identity on whose behalf the caller acts is disabled or gone."""
+
+    slug = "sponsor_refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The identity on whose behalf you act is disabled or deleted; ask who administers it."
+        )
+
+
 class LoginRefusedError(UnauthenticatedError):
     """The login failed. `is_audited` tells the door that the trail has it; else the door counts it (S8)."""
 

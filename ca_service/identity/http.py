@@ -10,16 +10,26 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 from ca_service.gate.caller import RoleGrant
+from ca_service.identity.bodies import (
+    ClientSecretBody,
+    Duration,
+    IdentityBody,
+    IdentityChangeBody,
+    NewClientSecretBody,
+    NewIdentityBody,
+    client_secret_body,
+    identity_body,
+    lockout_terms,
+    optional_span,
+    token_terms,
+)
 from ca_service.identity.errors import LoginRefusedError
-from ca_service.identity.identities import TokenTerms
 from ca_service.identity.methods.universal import METHOD as UNIVERSAL
 from ca_service.identity.methods.universal import UniversalLogin
 from ca_service.identity.operations import (
-    ClientSecretRecord,
     CreateClientSecret,
     CreateIdentity,
     DeleteIdentity,
-    IdentityRecord,
     ListClientSecrets,
     ListIdentities,
     LogIn,
@@ -46,13 +56,10 @@ from ca_service.web.door import (
     request_id,
     throttle,
 )
-from ca_service.web.durations import parse_duration, whole_seconds
+from ca_service.web.durations import whole_seconds
 from ca_service.web.exchange import exchange_of
 
 AnyRequest = Request[Any, Any, Any]
-#: A name for people: any script, no control characters.
-DisplayName = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Duration = str | int
 
 
 class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,96 +108,6 @@ class SelfBody(Struct, frozen=True):
     uses_left: int | None
 
 
-class NewIdentityBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What making an identity takes; the `token_` fields say what its tokens are like."""
-
-    name: DisplayName
-    project: str | None = None
-    token_ttl: Duration | None = None
-    token_max_ttl: Duration | None = None
-    token_uses: int | None = None
-    token_networks: tuple[str, ...] = ()
-
-
-class IdentityChangeBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be changed of an identity."""
-
-    name: DisplayName | None = None
-    disabled: bool | None = None
-
-
-class IdentityBody(Struct, frozen=True):
-    """An identity."""
-
-    id: str
-    name: str
-    organization: str
-    project: str | None
-    disabled: bool
-    token_ttl: int | None
-    token_max_ttl: int | None
-    token_uses: int | None
-    token_networks: tuple[str, ...]
-    created_at: datetime
-    created_by: str
-
-
-class NewClientSecretBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What making a client secret takes."""
-
-    description: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")] = ""
-    ttl: Duration | None = None
-    uses: int | None = None
-    networks: tuple[str, ...] = ()
-
-
-class ClientSecretBody(Struct, frozen=True, omit_defaults=True):
-    """A client secret; `client_secret` is there once, in the answer to making it."""
-
-    id: str
-    client_id: str
-    description: str
-    created_at: datetime
-    expires_at: datetime | None
-    uses_left: int | None
-    networks: tuple[str, ...]
-    last_used_at: datetime | None
-    client_secret: str | None = None
-
-
-def identity_body(identity: IdentityRecord) -> IdentityBody:
-    """Return an identity as JSON shows it."""
-    terms = identity.terms
-    return IdentityBody(
-        id=identity.id,
-        name=identity.name,
-        organization=identity.organization,
-        project=identity.project,
-        disabled=identity.disabled,
-        token_ttl=None if terms.ttl is None else whole_seconds(terms.ttl),
-        token_max_ttl=None if terms.max_ttl is None else whole_seconds(terms.max_ttl),
-        token_uses=terms.uses,
-        token_networks=terms.networks,
-        created_at=identity.created_at,
-        created_by=identity.created_by,
-    )
-
-
-def client_secret_body(record: ClientSecretRecord, text: str | None = None) -> ClientSecretBody:
-    """Return a client secret as JSON shows it."""
-    return ClientSecretBody(
-        id=record.id,
-        client_id=record.client_id,
-        description=record.description,
-        created_at=record.created_at,
-        expires_at=record.expires_at,
-        uses_left=record.uses_left,
-        networks=record.networks,
-        last_used_at=record.last_used_at,
-        client_secret=text,
-    )
-
-
 def login_routes(universal: UniversalLogin) -> Sequence[ControllerRouterHandler]:
     """Return the public route of each login method."""
 
@@ -225,7 +142,7 @@ def login_routes(universal: UniversalLogin) -> Sequence[ControllerRouterHandler]
 async def renew_token(request: AnyRequest) -> Response[RenewedBody]:
     """Let the presented token live longer, never beyond its max ttl."""
     body = await decode(request, RenewBody)
-    ttl = None if body.ttl is None else parse_duration(body.ttl, field="ttl")
+    ttl = optional_span(body.ttl, "ttl")
     outcome = await perform(request, RenewToken(ttl=ttl))
     renewed = outcome.answer
     shown = RenewedBody(
@@ -272,15 +189,9 @@ _SECRETS = _IDENTITY + "/client-secrets"
 async def create_identity(request: AnyRequest, organization: FromPath[str]) -> Response[IdentityBody]:
     """Make a machine identity."""
     body = await decode(request, NewIdentityBody)
-    terms = TokenTerms(
-        ttl=None if body.token_ttl is None else parse_duration(body.token_ttl, field="token_ttl"),
-        max_ttl=None
-        if body.token_max_ttl is None
-        else parse_duration(body.token_max_ttl, field="token_max_ttl"),
-        uses=body.token_uses,
-        networks=body.token_networks,
+    operation = CreateIdentity(
+        organization=organization, name=body.name, project=body.project, terms=token_terms(body)
     )
-    operation = CreateIdentity(organization=organization, name=body.name, project=body.project, terms=terms)
     outcome = await perform(request, operation)
     made = outcome.answer
     return created(
@@ -313,7 +224,11 @@ async def update_identity(
     """Rename, disable or enable a machine identity."""
     body = await decode(request, IdentityChangeBody)
     operation = UpdateIdentity(
-        organization=organization, identity=identity, name=body.name, disabled=body.disabled
+        organization=organization,
+        identity=identity,
+        name=body.name,
+        disabled=body.disabled,
+        lockout=lockout_terms(body),
     )
     outcome = await perform(request, operation)
     return answer(outcome, identity_body(outcome.answer))
@@ -337,7 +252,7 @@ async def create_client_secret(
         organization=organization,
         identity=identity,
         description=body.description,
-        ttl=None if body.ttl is None else parse_duration(body.ttl, field="ttl"),
+        ttl=optional_span(body.ttl, "ttl"),
         uses=body.uses,
         networks=body.networks,
     )

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from ca_service.identity.lockouts.lockouts import LockoutTerms, verify_lockout_terms
 from ca_service.identity.networks import admits
 from ca_service.kernel.errors import UnacceptableError
 from ca_service.kernel.tenancy import OrganizationId, ProjectId
@@ -13,12 +14,16 @@ NO_PROJECT = ProjectId("")
 
 
 class TokenTerms(Struct, frozen=True, kw_only=True):
-    """What tokens of an identity are like. None: the instance's default; no uses limit; any network."""
+    """What tokens of an identity are like. None: the instance's default; no uses limit; any network.
+
+    `lockout` says when its failed logins lock their source out.
+    """
 
     ttl: timedelta | None = None
     max_ttl: timedelta | None = None
     uses: int | None = None
     networks: tuple[str, ...] = ()
+    lockout: LockoutTerms | None = None
 
 
 class MachineIdentity(Struct, frozen=True, kw_only=True):
@@ -80,6 +85,7 @@ def verify_terms(terms: TokenTerms, ceiling: timedelta) -> None:
             "The ttl cannot be longer than the max ttl.", field="token_ttl", rule="token_max_ttl"
         )
     verify_uses(terms.uses, field="token_uses")
+    verify_lockout_terms(terms.lockout)
 
 
 def verify_uses(uses: int | None, *, field: str) -> None:

@@ -27,6 +27,10 @@ from ca_service.identity.handlers.tokens import (
     RevokeTokenHandler,
 )
 from ca_service.identity.http import MANAGEMENT_ROUTES, OWN_TOKEN_ROUTES, login_routes
+from ca_service.identity.lockouts.guard import LoginGuard
+from ca_service.identity.lockouts.handlers import ClearLockoutsHandler, ListLockoutsReader
+from ca_service.identity.lockouts.http import ROUTES as LOCKOUT_ROUTES
+from ca_service.identity.lockouts.operations import ClearLockouts, ListLockouts
 from ca_service.identity.methods.universal import UniversalLogin
 from ca_service.identity.operations import (
     CreateClientSecret,
@@ -42,6 +46,7 @@ from ca_service.identity.operations import (
     RevokeToken,
     UpdateIdentity,
 )
+from ca_service.identity.roles import RoleSource
 from ca_service.identity.sweep import TokenSweep
 from ca_service.policy.sets import BuiltInPolicy
 from ca_service.web.module import Contribution, Ground, Module, Timer
@@ -60,18 +65,20 @@ action "identity:renew-token" appliesTo {
 action "identity:list" in [Action::"reads"] appliesTo {
   principal: [Identity, User], resource: [Organization], context: {}
 };
-action "identity:read", "identity:list-client-secrets" in [Action::"reads"] appliesTo {
+action "identity:read", "identity:list-client-secrets", "identity:list-lockouts"
+  in [Action::"reads"] appliesTo {
   principal: [Identity, User], resource: [MachineIdentity], context: {}
 };
 action "identity:create" in [Action::"manages"] appliesTo {
   principal: [Identity, User], resource: [Organization, Project], context: {}
 };
-action "identity:update", "identity:delete", "identity:revoke-client-secret" in [Action::"manages"]
-  appliesTo {
+action "identity:update", "identity:delete", "identity:revoke-client-secret", "identity:clear-lockouts"
+  in [Action::"manages"] appliesTo {
   principal: [Identity, User], resource: [MachineIdentity], context: {}
 };
+// `covered`: who makes the secret holds what the identity holds above its organization (S17).
 action "identity:create-client-secret" in [Action::"manages"] appliesTo {
-  principal: [Identity, User], resource: [MachineIdentity], context: { ttl?: duration }
+  principal: [Identity, User], resource: [MachineIdentity], context: { ttl?: duration, covered: Bool }
 };
 """
 
@@ -82,11 +89,19 @@ OWN_CREDENTIAL = BuiltInPolicy(
     'Action::"identity:renew-token", Action::"identity:revoke-token"], resource is Credential);',
 )
 
+#: Who administers an organization administers its identities, and gets no more rights by that.
+SECRET_COVERED = BuiltInPolicy(
+    "built-in:client-secret-covered",
+    'forbid(principal, action == Action::"identity:create-client-secret", resource) '
+    "unless { context.covered };",
+)
+
 
 def build(ground: Ground) -> Contribution:
     """Return logins and what callers do with their own tokens."""
     failures = LoginFailures(ground.audit, ground.database, ground.identifiers)
-    universal = UniversalLogin(ground.database, ground.custody, ground.policy, failures)
+    guard = LoginGuard(ground.database, ground.config.identity)
+    universal = UniversalLogin(ground.database, ground.custody, ground.policy, failures, guard)
     log_in = LogInHandler(
         ground.database,
         ground.custody,
@@ -104,11 +119,11 @@ def build(ground: Ground) -> Contribution:
             ReadSelf: ReadSelfHandler(ground.database, ground.custody),
         },
         routes=(*login_routes(universal), *OWN_TOKEN_ROUTES),
-        timers=(Timer("identity-tokens", timedelta(hours=1), sweep.run),),
+        timers=(Timer("identity-tokens", timedelta(hours=1), sweep.run, expires=True),),
     )
 
 
-def management(ground: Ground, tenants: Tenants) -> Contribution:
+def management(ground: Ground, tenants: Tenants, roles: RoleSource) -> Contribution:
     """Return the administration of machine identities, for governance to contribute."""
     identities = OrganizationIdentities(ground.database, ground.custody, tenants)
     custody, identifiers = ground.custody, ground.identifiers
@@ -120,13 +135,15 @@ def management(ground: Ground, tenants: Tenants) -> Contribution:
             UpdateIdentity: UpdateIdentityHandler(identities, ground.policy),
             DeleteIdentity: DeleteIdentityHandler(identities, ground.policy),
             CreateClientSecret: CreateClientSecretHandler(
-                identities, custody, identifiers, ground.randomness
+                identities, custody, identifiers, ground.randomness, roles
             ),
             ListClientSecrets: ListClientSecretsReader(identities, custody),
             RevokeClientSecret: RevokeClientSecretHandler(identities, custody, ground.policy),
+            ListLockouts: ListLockoutsReader(identities),
+            ClearLockouts: ClearLockoutsHandler(identities),
         },
-        routes=MANAGEMENT_ROUTES,
+        routes=(*MANAGEMENT_ROUTES, *LOCKOUT_ROUTES),
     )
 
 
-MODULE = Module(name="identity", schema=SCHEMA, policies=(OWN_CREDENTIAL,), build=build)
+MODULE = Module(name="identity", schema=SCHEMA, policies=(OWN_CREDENTIAL, SECRET_COVERED), build=build)

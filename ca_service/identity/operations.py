@@ -8,6 +8,7 @@ from msgspec import Struct
 from ca_service.gate.caller import RoleGrant
 from ca_service.gate.operation import Operation, OrganizationOperation
 from ca_service.identity.identities import TokenTerms
+from ca_service.identity.lockouts.lockouts import LockoutTerms
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.kernel.tenancy import OrganizationId, ProjectId
 
@@ -110,6 +111,7 @@ class RevokeToken(Operation[None], frozen=True, kw_only=True):
     """End the presented token."""
 
     action: ClassVar[str] = "identity:revoke-token"
+    takes_away: ClassVar[bool] = True
 
 
 class ReadSelf(Operation[SelfDescription], frozen=True, kw_only=True):
@@ -147,18 +149,23 @@ class ReadIdentity(OrganizationOperation[IdentityRecord], frozen=True, kw_only=T
 
 
 class UpdateIdentity(OrganizationOperation[IdentityRecord], frozen=True, kw_only=True):
-    """Change what is not None. A disabled identity's tokens and secrets open nothing until it is enabled."""
+    """Change what is not None. A disabled identity's tokens and secrets open nothing until it is enabled.
+
+    Of `lockout` each of its terms that is not None.
+    """
 
     action: ClassVar[str] = "identity:update"
     identity: str
     name: str | None = None
     disabled: bool | None = None
+    lockout: LockoutTerms | None = None
 
 
 class DeleteIdentity(OrganizationOperation[None], frozen=True, kw_only=True):
     """End an identity with all its tokens and secrets; its id is never used again."""
 
     action: ClassVar[str] = "identity:delete"
+    takes_away: ClassVar[bool] = True
     identity: str
 
 
@@ -188,5 +195,6 @@ class RevokeClientSecret(OrganizationOperation[None], frozen=True, kw_only=True)
     """End a client secret, and with it every token that was obtained with it."""
 
     action: ClassVar[str] = "identity:revoke-client-secret"
+    takes_away: ClassVar[bool] = True
     identity: str
     client_secret: str

@@ -30,6 +30,7 @@ from ca_service.identity.authenticator import IdentityAuthenticator
 from ca_service.identity.bootstrap import BootstrapToken, instance_administrator
 from ca_service.identity.failures import LoginFailures
 from ca_service.identity.identities import TokenTerms
+from ca_service.identity.lockouts.guard import LoginGuard
 from ca_service.identity.methods.universal import UniversalLogin
 from ca_service.identity.module import MODULE as IDENTITY
 from ca_service.identity.operations import CreateClientSecret, CreateIdentity, IssuedToken, LogIn
@@ -41,7 +42,6 @@ from ca_service.policy.engine import PolicyEngine
 from ca_service.policy.schema import join_schema
 from ca_service.policy.storage import MAC_PURPOSE
 from ca_service.web.access_log import AccessLog
-from ca_service.web.app import create_app
 from ca_service.web.client_address import ClientAddresses
 from ca_service.web.exchange import Doors
 from ca_service.web.health import Readiness
@@ -53,6 +53,7 @@ from ca_service.web.rate_limits import RateLimiter
 from ca_service.web.refusals import Refusals
 from tests.support.fakes.custody import custody_for
 from tests.support.fakes.kernel import FakeClock
+from tests.support.partial_app import PartialApp
 from tests.support.web import Answered, _exchange, healthy
 
 A = TypeVar("A")
@@ -106,7 +107,8 @@ class Worker:
             database, self.custody, self.audit, self.policy, identifiers, randomness
         )
         self.failures = LoginFailures(self.audit, database, identifiers)
-        self.universal = UniversalLogin(database, self.custody, self.policy, self.failures)
+        self.guard = LoginGuard(database, Config().identity, pause=0)
+        self.universal = UniversalLogin(database, self.custody, self.policy, self.failures, self.guard)
         ground = Ground(
             config=Config(),
             clock=clock,
@@ -119,6 +121,7 @@ class Worker:
             policy=self.policy,
             audit=self.audit,
             gate=self.gate,
+            sponsors=self.authenticator,
             public_url="https://ca.example",
             plain_public_url="http://ca.example",
         )
@@ -126,6 +129,7 @@ class Worker:
         for contribution in contributions:
             self.gate.register(contribution.handlers)
         self.routes = [route for contribution in contributions for route in contribution.routes]
+        self.status_sources = [each.status for each in contributions if each.status is not None]
         self.refusals = Refusals(self.audit, identifiers, clock)
         self._identifiers = identifiers
 
@@ -149,7 +153,7 @@ class Worker:
             clock=self.clock,
             access_log=AccessLog("text", "warning"),
         )
-        return Front(create_app(self.routes, readiness=Readiness(healthy), version="1.2.3"), around)
+        return Front(PartialApp(self.routes, readiness=Readiness(healthy), version="1.2.3"), around)
 
     async def perform(self, operation: Operation[A], caller: Caller = ADMINISTRATOR) -> A:
         """Perform an operation, as the instance administrator unless told otherwise."""

@@ -1,4 +1,4 @@
-"""Memberships: granted, listed and withdrawn, in a project or an organization."""
+"""Memberships: granted, listed and withdrawn, in a project, an organization or the whole instance."""
 
 from typing import Generic, TypeVar
 
@@ -11,22 +11,28 @@ from ca_service.gate.caller import CallerKind
 from ca_service.gate.handler import Call, Handler, Prepared, Reader
 from ca_service.gate.port import Tenants
 from ca_service.governance.membership_storage import MembershipRows
-from ca_service.governance.memberships import Membership, covers, verify_role
+from ca_service.governance.memberships import NO_ORGANIZATION, Membership, covers, verify_role
 from ca_service.governance.operations import (
     Found,
+    GrantInstanceRole,
     GrantOrganizationRole,
     GrantProjectRole,
+    ListInstanceMemberships,
     ListOrganizationMemberships,
     ListProjectMemberships,
+    WithdrawInstanceRole,
     WithdrawOrganizationRole,
     WithdrawProjectRole,
 )
 from ca_service.governance.resources import (
+    SEE_INSTANCE,
     SEE_ORGANIZATION,
     SEE_PROJECT,
+    instance,
     organization_of,
     project_of,
 )
+from ca_service.identity.identities import MachineIdentity
 from ca_service.identity.roles import Generations
 from ca_service.identity.storage import IdentityRows
 from ca_service.kernel.errors import ConflictError, NotFoundError, UnacceptableError
@@ -34,20 +40,23 @@ from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
 from ca_service.policy.values import Access, ContextValue, Grant
 
-G = TypeVar("G", GrantProjectRole, GrantOrganizationRole)
-L = TypeVar("L", ListProjectMemberships, ListOrganizationMemberships)
-W = TypeVar("W", WithdrawProjectRole, WithdrawOrganizationRole)
+G = TypeVar("G", GrantProjectRole, GrantOrganizationRole, GrantInstanceRole)
+L = TypeVar("L", ListProjectMemberships, ListOrganizationMemberships, ListInstanceMemberships)
+W = TypeVar("W", WithdrawProjectRole, WithdrawOrganizationRole, WithdrawInstanceRole)
 
 
 class Scope(Struct, frozen=True):
-    """The place of a membership: a project, or a whole organization (`project` None)."""
+    """The place of a membership: a project, an organization (`project` None), or the instance (neither)."""
 
     organization: OrganizationId
     project: ProjectId | None
 
     def access(self, action: str, context: dict[str, ContextValue] | None = None) -> Access:
         """Return the question whether the caller may do this to the place."""
-        if self.project is None:
+        if self.organization == NO_ORGANIZATION:
+            # Everybody knows that there is an instance, so nothing is hidden here.
+            resource, seeing = instance(), SEE_INSTANCE
+        elif self.project is None:
             resource, seeing = organization_of(self.organization), SEE_ORGANIZATION
         else:
             resource, seeing = project_of(Tenant(self.organization, self.project)), SEE_PROJECT
@@ -69,7 +78,15 @@ class Scopes:
             operation, GrantOrganizationRole | ListOrganizationMemberships | WithdrawOrganizationRole
         ):
             return Scope(await self._tenants.organization(operation.organization), None)
+        if isinstance(operation, GrantInstanceRole | ListInstanceMemberships | WithdrawInstanceRole):
+            return Scope(NO_ORGANIZATION, None)
         return Scope(call.home.organization, call.home.project)
+
+    async def identity(self, draft: Membership) -> MachineIdentity | None:
+        """Return the identity that is to hold the role, if it lives where it may."""
+        if draft.organization == NO_ORGANIZATION:
+            return await self.identities.find_anywhere(self.database, draft.principal)
+        return await self.identities.find(self.database, draft.organization, draft.principal)
 
 
 class GrantRoleHandler(Handler[G, Membership, Membership, Membership], Generic[G]):
@@ -82,7 +99,7 @@ class GrantRoleHandler(Handler[G, Membership, Membership, Membership], Generic[G
 
     async def prepare(self, call: Call, operation: G) -> Prepared[Membership]:
         scope = await self._scopes.of(call, operation)
-        verify_role(operation.role, in_project=scope.project is not None)
+        verify_role(operation.role, scope.organization, scope.project)
         if operation.expires_at is not None and operation.expires_at <= call.now:
             raise UnacceptableError(
                 "This time has passed; name a later one, or none for a role without end.",
@@ -113,8 +130,7 @@ class GrantRoleHandler(Handler[G, Membership, Membership, Membership], Generic[G
     async def sign(self, call: Call, draft: Membership, grant: Grant) -> Membership:
         # Only now may the caller know which identities the organization has.
         del call, grant
-        scopes = self._scopes
-        identity = await scopes.identities.find(scopes.database, draft.organization, draft.principal)
+        identity = await self._scopes.identity(draft)
         if identity is None or identity.deleted_at is not None:
             raise NotFoundError("identity")
         if identity.project is not None and identity.project != draft.project:

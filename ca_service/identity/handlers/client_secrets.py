@@ -19,7 +19,7 @@ from ca_service.identity.operations import (
     NewClientSecret,
     RevokeClientSecret,
 )
-from ca_service.identity.roles import Generations
+from ca_service.identity.roles import ADMINISTRATOR, Generations, RoleSource
 from ca_service.identity.storage import ClientSecretRows
 from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.identifiers import Identifiers
@@ -60,10 +60,12 @@ class CreateClientSecretHandler(
         custody: Custody,
         identifiers: Identifiers,
         randomness: Randomness,
+        roles: RoleSource,
     ) -> None:
         self._identities = identities
         self._identifiers = identifiers
         self._randomness = randomness
+        self._roles = roles
         self._hash = CredentialHash(custody, CLIENT_SECRET_MARK)
         self._rows = ClientSecretRows(custody)
 
@@ -82,7 +84,14 @@ class CreateClientSecretHandler(
             uses_left=operation.uses,
             networks=parse_networks(operation.networks, field="networks"),
         )
-        access = Access(operation.action, resource_of(identity), visible_by=SEE_IDENTITY, ttl=operation.ttl)
+        held = await self._roles.roles_of(identity.id, call.now)
+        access = Access(
+            operation.action,
+            resource_of(identity),
+            visible_by=SEE_IDENTITY,
+            context={"covered": ADMINISTRATOR not in held.grants or ADMINISTRATOR in call.caller.roles},
+            ttl=operation.ttl,
+        )
         return Prepared(draft, (access,), {"identity": identity.id, "client_secret": draft.id})
 
     async def sign(self, call: Call, draft: ClientSecret, grant: Grant) -> MintedClientSecret:

@@ -12,7 +12,8 @@ from ca_service.custody.custody import Custody
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared, Reader
 from ca_service.gate.port import Tenants
-from ca_service.identity.identities import NO_PROJECT, MachineIdentity, verify_terms
+from ca_service.identity.identities import NO_PROJECT, MachineIdentity, TokenTerms, verify_terms
+from ca_service.identity.lockouts.lockouts import LockoutTerms, verify_lockout_terms
 from ca_service.identity.networks import parse_networks
 from ca_service.identity.operations import (
     CreateIdentity,
@@ -181,7 +182,12 @@ class UpdateIdentityHandler(Handler[UpdateIdentity, IdentityChange, IdentityChan
         disabled_at = old.disabled_at
         if operation.disabled is not None:
             disabled_at = (old.disabled_at or call.now) if operation.disabled else None
-        new = msgspec.structs.replace(old, name=operation.name or old.name, disabled_at=disabled_at)
+        new = msgspec.structs.replace(
+            old,
+            name=operation.name or old.name,
+            disabled_at=disabled_at,
+            terms=_with_lockout(old.terms, operation.lockout),
+        )
         access = Access(operation.action, resource_of(old), visible_by=SEE_IDENTITY)
         details: Mapping[str, Any] = {
             "identity": old.id,
@@ -199,6 +205,20 @@ class UpdateIdentityHandler(Handler[UpdateIdentity, IdentityChange, IdentityChan
         await replace_identity(self._identities, transaction, signed)
         await self._generations.raise_generation(transaction)
         return record_of(signed.new)
+
+
+def _with_lockout(terms: TokenTerms, change: LockoutTerms | None) -> TokenTerms:
+    """Return the terms with those of the change. Raises UnacceptableError."""
+    if change is None:
+        return terms
+    verify_lockout_terms(change)
+    kept = terms.lockout or LockoutTerms()
+    lockout = LockoutTerms(
+        threshold=kept.threshold if change.threshold is None else change.threshold,
+        duration=change.duration or kept.duration,
+        window=change.window or kept.window,
+    )
+    return msgspec.structs.replace(terms, lockout=lockout)
 
 
 class DeleteIdentityHandler(Handler[DeleteIdentity, IdentityChange, IdentityChange, None]):

@@ -9,6 +9,7 @@ from ca_service.identity.credentials import CredentialHash, is_same
 from ca_service.identity.errors import LoginRefusedError
 from ca_service.identity.failures import LoginFailures
 from ca_service.identity.identities import ClientSecret, MachineIdentity, TokenTerms
+from ca_service.identity.lockouts.guard import LoginGuard
 from ca_service.identity.opaque import CLIENT_SECRET_MARK
 from ca_service.identity.roles import Generations
 from ca_service.identity.storage import ClientSecretRows, IdentityRows
@@ -23,11 +24,17 @@ class UniversalLogin:
     """Verifies client secrets. Whatever is wrong, the work and the answer are the same."""
 
     def __init__(
-        self, database: Database, custody: Custody, generations: Generations, failures: LoginFailures
+        self,
+        database: Database,
+        custody: Custody,
+        generations: Generations,
+        failures: LoginFailures,
+        guard: LoginGuard,
     ) -> None:
         self._database = database
         self._generations = generations
         self._failures = failures
+        self._guard = guard
         self._hash = CredentialHash(custody, CLIENT_SECRET_MARK)
         self._identities = IdentityRows(custody)
         self._secrets = ClientSecretRows(custody)
@@ -42,7 +49,11 @@ class UniversalLogin:
     async def verify(
         self, client_id: str, client_secret: SecretValue[str], address: str, request_id: str
     ) -> Caller:
-        """Return the identity as a caller that may log in. Raises LoginRefusedError for any reason."""
+        """Return the identity as a caller that may log in. Raises LoginRefusedError for any reason.
+
+        Whether it is locked out there is answered like everything else: with 401 and the same words, since a
+        429 would tell that there is such an identity.
+        """
         text = client_secret.reveal()
         tag = self._hash.tag(text)
         generation = await self._generations.current_generation()
@@ -53,6 +64,7 @@ class UniversalLogin:
         secret = await self._secrets.find_anywhere(self._database, self._hash.row_id(text))
         secret = secret or self._secrets.read(self._decoy_secret)
         facts = {
+            "locked-out": not await self._guard.is_locked_out(identity, address),
             "wrong-secret": is_same(secret.tag, tag) and secret.identity == identity.id,
             "ended-secret": secret.is_usable(now),
             "wrong-network": secret.is_usable_from(address),
@@ -63,6 +75,9 @@ class UniversalLogin:
             return _caller_of(identity, secret, address, generation)
         if known:
             self._failures.note(identity, METHOD, refusals[0], address, request_id)
+            if refusals[0] == "wrong-secret":
+                self._guard.count(identity, address)
+        await self._guard.wait()
         raise LoginRefusedError(is_audited=known)
 
     async def spend(self, transaction: Transaction, caller: Caller) -> None:
@@ -78,6 +93,7 @@ class UniversalLogin:
         assert caller.organization is not None, "a machine identity lives in an organization"
         if await self._secrets.change(transaction, caller.organization, caller.credential, take) is None:
             raise LoginRefusedError(is_audited=True)
+        self._guard.forget(transaction, caller)
 
 
 def _caller_of(identity: MachineIdentity, secret: ClientSecret, address: str, generation: int) -> Caller:

@@ -10,9 +10,11 @@ from ca_service.governance.operations import (
     DeleteProject,
     ExplainDecision,
     ExplainProjectDecision,
+    GrantInstanceRole,
     GrantOrganizationRole,
     GrantProjectRole,
     ListEnvironments,
+    ListInstanceMemberships,
     ListOrganizationMemberships,
     ListOrganizationProjects,
     ListOrganizations,
@@ -29,6 +31,7 @@ from ca_service.governance.operations import (
     TrailFilter,
     UpdatePolicy,
     UpdateProject,
+    WithdrawInstanceRole,
     WithdrawOrganizationRole,
     WithdrawProjectRole,
 )
@@ -217,6 +220,21 @@ TRAIL = (
     ),
 )
 INSTANCE = (
+    Sample(
+        name="grant-in-instance",
+        ask=lambda t: GrantInstanceRole(identity=t.candidate, role="administrator"),
+        knock=Knock("POST", "/v1/memberships", lambda t: {"identity": t.candidate, "role": "administrator"}),
+    ),
+    Sample(
+        name="list-instance-memberships",
+        ask=lambda t: ListInstanceMemberships(limit=9),
+        knock=Knock("GET", "/v1/memberships"),
+    ),
+    Sample(
+        name="withdraw-in-instance",
+        ask=lambda t: WithdrawInstanceRole(membership=t.instance_membership),
+        knock=Knock("DELETE", "/v1/memberships/{instance_membership}"),
+    ),
     Sample(name="read-status", ask=lambda t: ReadStatus(), knock=Knock("GET", "/v1/status")),
     Sample(name="read-metrics", ask=lambda t: ReadMetrics(), knock=Knock("GET", "/metrics")),
 )

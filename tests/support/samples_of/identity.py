@@ -1,5 +1,6 @@
 """Samples of identity: one's own token, and the machine identities of an organization."""
 
+from ca_service.identity.lockouts.operations import ClearLockouts, ListLockouts
 from ca_service.identity.operations import (
     CreateClientSecret,
     CreateIdentity,
@@ -19,6 +20,7 @@ from tests.support.sample import By, Knock, Sample
 _IDENTITIES = "/v1/organizations/{organization}/identities"
 _IDENTITY = f"{_IDENTITIES}/{{identity}}"
 _SECRETS = f"{_IDENTITY}/client-secrets"
+_LOCKOUTS = f"{_IDENTITY}/lockouts"
 
 OWN_TOKEN = (
     # Its request holds a secret of the caller and is made where it is tested.
@@ -84,6 +86,16 @@ MANAGEMENT = (
             organization=t.organization, identity=t.identity, client_secret=t.client_secret
         ),
         knock=Knock("DELETE", f"{_SECRETS}/{{client_secret}}"),
+    ),
+    Sample(
+        name="list-lockouts",
+        ask=lambda t: ListLockouts(organization=t.organization, identity=t.identity, limit=9),
+        knock=Knock("GET", _LOCKOUTS),
+    ),
+    Sample(
+        name="clear-lockouts",
+        ask=lambda t: ClearLockouts(organization=t.organization, identity=t.identity),
+        knock=Knock("DELETE", _LOCKOUTS),
     ),
 )
 SAMPLES = (*OWN_TOKEN, *MANAGEMENT)

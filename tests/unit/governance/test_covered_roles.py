@@ -46,4 +46,4 @@ def test_a_role_called_administrator_in_a_project_covers_nothing() -> None:
 @pytest.mark.parametrize(("role", "in_project"), [("viewer", False), ("administrator", True), ("", True)])
 def test_a_role_that_a_place_does_not_have_is_refused(role: str, in_project: bool) -> None:
     with pytest.raises(UnacceptableError):
-        verify_role(role, in_project=in_project)
+        verify_role(role, ORGANIZATION, PROJECT if in_project else None)

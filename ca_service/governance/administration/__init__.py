@@ -1,0 +1,1 @@
+"""Administrators of the instance: who they are, and whether the bootstrap token is needed any more."""
