@@ -10,12 +10,12 @@ from functools import partial
 
 import uvicorn
 
+from ca_service.serve.acceptor import Acceptor
 from ca_service.web.connections import BoundedProtocol, Connections
 from ca_service.web.middleware import AsgiApp
 
 _BACKLOG = 2048
 _KEEP_ALIVE = 65
-_HANDSHAKE_SECONDS = 10.0
 
 
 class Listener(uvicorn.Server):
@@ -52,6 +52,9 @@ class Listener(uvicorn.Server):
         self._connections = connections
         self._new_request_id = new_request_id
         self._tls = tls
+        # uvicorn's own; the acceptor stands in their place.
+        self.servers = []
+        self._acceptor: Acceptor | None = None
         self._dating: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -59,20 +62,16 @@ class Listener(uvicorn.Server):
         protocol = partial(
             BoundedProtocol, self._connections, self._new_request_id, self.config, self.server_state
         )
-        server = await asyncio.get_running_loop().create_server(
-            protocol,
-            sock=self._bound,
-            ssl=self._tls,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._tls else None,
-        )
-        self.servers = [server]
+        self._acceptor = Acceptor(self._bound, protocol, self._tls, backlog=_BACKLOG)
         self.started = True
         self._date()
         self._dating = asyncio.create_task(self._keep_dating())
 
     async def close(self) -> None:
         """Accept no more, let requests in flight finish within the stop timeout, drop the rest."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+            await self._acceptor.wait_closed()
         await self.shutdown(sockets=[self._bound])
         if self._dating is not None:
             self._dating.cancel()

@@ -12,7 +12,7 @@ from ca_service.kernel.errors import MalformedError, TooLargeError, UnsupportedM
 T = TypeVar("T")
 
 #: Bounds of the body in bytes, by the path's beginning (S8); the first that fits counts.
-_BOUNDS = (("/acme/", 64 * 1024),)
+_BOUNDS = (("/acme/", 64 * 1024), ("/pki/", 10 * 1024))
 _DEFAULT_BOUND = 1024 * 1024
 MOST_DEPTH = 16
 

@@ -12,6 +12,7 @@ import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from litestar.routes import HTTPRoute
 from msgspec import Struct
 
@@ -26,9 +27,10 @@ _encode = msgspec.json.Encoder().encode
 class _Direct(Struct, frozen=True):
     """A handler that is called at once."""
 
-    function: Callable[..., Awaitable[Response[Any]]]
+    function: Callable[..., Awaitable[Response[Any] | ASGIResponse]]
     opt: Mapping[str, Any]
     takes_request: bool
+    takes_of_path: frozenset[str]
 
 
 class Dispatcher:
@@ -38,7 +40,7 @@ class Dispatcher:
         self._app = app
         self._find = app.asgi_router.handle_routing
         self._direct: Mapping[Any, _Direct] = {
-            handler: _Direct(handler.fn, handler.opt, "request" in handler.parsed_fn_signature.parameters)
+            handler: _direct(handler)
             for route in app.routes
             if isinstance(route, HTTPRoute)
             for handler in route.route_handlers
@@ -47,15 +49,22 @@ class Dispatcher:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request. Errors are raised to the front, which renders them."""
-        found = self._route(scope)
+        found, exchange = self._route(scope), exchange_in(scope)
+        if found is None or not found[0].opt.get("own_words"):
+            exchange.verify()
         if found is None:
             await self._app(scope, receive, send)
             return
-        direct, parameters, scope["path_template"] = found
-        await establish_caller(exchange_in(scope), direct.opt, scope["headers"])
+        direct, of_path, scope["path_template"] = found
+        await establish_caller(exchange, direct.opt, scope["headers"])
+        parameters = {name: of_path[name] for name in direct.takes_of_path}
         if direct.takes_request:
-            parameters = {"request": Request(scope, receive, send), **parameters}
-        await _send(await direct.function(**parameters), send)
+            parameters["request"] = Request(scope, receive, send)
+        response = await direct.function(**parameters)
+        if isinstance(response, ASGIResponse):
+            await response(scope, receive, send)
+        else:
+            await _send(response, send)
 
     def _route(self, scope: Any) -> "tuple[_Direct, dict[str, Any], str] | None":
         try:
@@ -66,6 +75,11 @@ class Dispatcher:
         return None if direct is None else (direct, parameters, template)
 
 
+def _direct(handler: HTTPRouteHandler) -> _Direct:
+    names = handler.parsed_fn_signature.parameters.keys()
+    return _Direct(handler.fn, handler.opt, "request" in names, frozenset(names - {"request"}))
+
+
 def _needs_only_its_path(route: HTTPRoute, handler: HTTPRouteHandler) -> bool:
     """Tell a handler that takes the request and texts of the path, and answers with a response."""
     texts = {parameter.name for parameter in route.path_parameters.values() if parameter.type is str}
@@ -73,7 +87,7 @@ def _needs_only_its_path(route: HTTPRoute, handler: HTTPRouteHandler) -> bool:
     return (
         not handler.has_sync_callable
         and signature.parameters.keys() <= texts | {"request"}
-        and signature.return_type.is_subclass_of(Response)
+        and signature.return_type.is_subclass_of((Response, ASGIResponse))
     )
 
 

@@ -14,13 +14,14 @@ from litestar import Request, Response
 
 from ca_service.gate.caller import Caller
 from ca_service.gate.operation import Operation
-from ca_service.gate.port import Outcome, RequestContext
+from ca_service.gate.port import Once, Outcome, RequestContext
 from ca_service.kernel.errors import MalformedError, UnauthenticatedError
 from ca_service.web.bodies import decode, read_body, verify_depth
 from ca_service.web.exchange import exchange_of
 from ca_service.web.paging import Page, page, parse_page
 
 __all__ = [
+    "OWN_WORDS",
     "PUBLIC",
     "Page",
     "answer",
@@ -50,6 +51,8 @@ AnyRequest = Request[Any, Any, Any]
 
 #: The `opt` of a route that answers without a token and ignores one that is sent.
 PUBLIC: dict[str, Any] = {"public": True}
+#: A public route that also says itself what is wrong with the address: it calls `exchange.verify()` first.
+OWN_WORDS: dict[str, Any] = {**PUBLIC, "own_words": True}
 _NONE: Mapping[str, str] = {}
 _LONGEST_KEY = 255
 
@@ -78,10 +81,15 @@ async def perform(request: AnyRequest, operation: Operation[A]) -> Outcome[A]:
     return await perform_as(request, caller_of(request), operation)
 
 
-async def perform_as(request: AnyRequest, caller: Caller, operation: Operation[A]) -> Outcome[A]:
-    """Perform `operation` as a caller that this door established by other means than a token (S2)."""
+async def perform_as(
+    request: AnyRequest, caller: Caller, operation: Operation[A], *, once: Once | None = None
+) -> Outcome[A]:
+    """Perform `operation` as a caller that this door established by other means than a token (S2).
+
+    `once` is used up with it.
+    """
     exchange = exchange_of(request)
-    context = RequestContext(request_id=exchange.request_id, idempotency_key=_idempotency_key(request))
+    context = RequestContext(exchange.request_id, _idempotency_key(request), once)
     return await exchange.doors.gate.perform(caller, operation, context)
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ca_service.gate.caller import Caller
 from ca_service.gate.port import Authenticator, Gate
+from ca_service.kernel.errors import KeywrightError
 from ca_service.web.rate_limits import RateLimiter
 from ca_service.web.refusals import Refusals
 
@@ -28,6 +29,8 @@ class Exchange(Struct):
     """One request and its answer; made by the middleware, carried in the ASGI scope.
 
     `address` is the client's as S9 says; `problem` is the slug of the error that was answered, for the log.
+    `refusal` is why nothing may be done for this request, whatever it asks for; `is_refused` is whether that
+    was said.
     """
 
     request_id: str
@@ -36,6 +39,14 @@ class Exchange(Struct):
     caller: Caller | None = None
     is_public: bool = False
     problem: str = ""
+    refusal: KeywrightError | None = None
+    is_refused: bool = False
+
+    def verify(self) -> None:
+        """Raise what the front found against this request, once."""
+        if self.refusal is not None and not self.is_refused:
+            self.is_refused = True
+            raise self.refusal
 
 
 class _Carrier(Protocol):

@@ -16,7 +16,9 @@ class MetricsListener:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer. Raises NotFoundError for everything else, rendered by the front."""
         del receive
-        exchange_in(scope).is_public = True
+        exchange = exchange_in(scope)
+        exchange.is_public = True
+        exchange.verify()
         if scope["path"] != "/metrics" or scope["method"] not in {"GET", "HEAD"}:
             raise NotFoundError("address")
         body = self._metrics.render()

@@ -1,8 +1,8 @@
 """The one ASGI layer in front of all doors, and the bearer authentication behind the router.
 
-The front gives each request an id and an address, refuses what is misdirected or too large before anything
-reads it, measures and logs the answer. Whoever is calling is established once a route is known, since public
-routes ignore tokens.
+The front gives each request an id and an address, finds what is misdirected before anything acts on it and
+refuses what is too large before anything reads it, measures and logs the answer. Whoever is calling is
+established once a route is known, since public routes ignore tokens.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from ca_service.kernel.clock import Clock
-from ca_service.kernel.errors import Kind, MalformedError, UnauthenticatedError
+from ca_service.kernel.errors import KeywrightError, Kind, MalformedError, UnauthenticatedError
 from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.web.access_log import AccessLine, AccessLog
@@ -105,13 +105,21 @@ class _Passage:
 
     async def _answer(self) -> None:
         try:
-            self._around.hosts.verify(self._scope["headers"], self._scope["http_version"])
-            _verify_no_nul(self._scope)
+            self._exchange.refusal = self._refusal()
             await self._app(self._scope, self._receive_bounded, self._send_decorated)
         except Exception as error:
             if self._status:
                 raise
             await self._send_problem(error)
+
+    def _refusal(self) -> KeywrightError | None:
+        """Return what speaks against the address of this request; the application behind says it."""
+        try:
+            self._around.hosts.verify(self._scope["headers"], self._scope["http_version"])
+            _verify_no_nul(self._scope["path"], self._scope["query_string"])
+        except KeywrightError as error:
+            return error
+        return None
 
     def _verify_announced_length(self) -> None:
         for name, value in self._scope["headers"]:
@@ -130,6 +138,8 @@ class _Passage:
 
     async def _send_decorated(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            # For an application that forgot to: nothing goes out to a request that is to be refused.
+            self._exchange.verify()
             self._status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._further_headers(message)]
         await self._send(message)
@@ -175,9 +185,9 @@ class _Passage:
         around.access_log.add(line, exchange.request_id, around.clock.now())
 
 
-def _verify_no_nul(scope: Scope) -> None:
+def _verify_no_nul(path: str, query: bytes) -> None:
     """Raise MalformedError for NUL in an address: no name of ours has one, and PostgreSQL keeps none."""
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+    if "\0" in path or b"%00" in query:
         raise MalformedError("An address holds no NUL character.", rule="nul")
 
 

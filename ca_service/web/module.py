@@ -14,12 +14,13 @@ from ca_service.egress.egress import Egress
 from ca_service.gate.caller import Caller
 from ca_service.gate.handler import ExternalHandler, Handler, Reader
 from ca_service.gate.operation import Operation
-from ca_service.gate.port import Gate
+from ca_service.gate.port import Gate, Sponsors
 from ca_service.kernel.clock import Clock
 from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.randomness import Randomness
 from ca_service.policy.engine import PolicyEngine
 from ca_service.policy.sets import BuiltInPolicy
+from ca_service.queue.jobs import JobHandler
 from ca_service.queue.queue import Queue
 from ca_service.web.instance.handlers import StatusSource
 
@@ -43,6 +44,7 @@ class Ground(Struct, frozen=True):
     policy: PolicyEngine
     audit: AuditTrail
     gate: Gate
+    sponsors: Sponsors
     public_url: str
     plain_public_url: str
 
@@ -50,12 +52,14 @@ class Ground(Struct, frozen=True):
 class Timer(Struct, frozen=True):
     """Housekeeping that runs `every` so often in one worker at a time, and once soon after start.
 
-    It grants nothing and changes nothing a caller owns; all else is an operation performed as a job.
+    It grants nothing and changes nothing a caller owns; all else is an operation performed as a job. What
+    `expires` something does not run while the clock may have jumped (S23).
     """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
+    expires: bool = False
 
 
 class PlainRoute(Protocol):
@@ -75,7 +79,7 @@ class Contribution(Struct, frozen=True):
     handlers: Mapping[type[Operation[Any]], AnyHandler]
     routes: "Sequence[ControllerRouterHandler]" = ()
     timers: Sequence[Timer] = ()
-    job_handlers: Mapping[str, Callable[[bytes], Awaitable[None]]] = {}
+    job_handlers: Mapping[str, JobHandler] = {}
     first_start: Callable[[Caller], Awaitable[None]] | None = None
     status: StatusSource | None = None
 

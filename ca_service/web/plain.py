@@ -14,7 +14,7 @@ _log = logging.getLogger("keywright.plain")
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _READ = re.compile(
     rf"/healthz|/readyz|/pki/roots\.pem|/pki/{_NAME}/(?:ca\.der|ca\.pem|crl)"
-    rf"|/ssh/{_NAME}/(?:user-ca\.pub|host-ca\.pub|krl)"
+    rf"|/ssh/{_NAME}/(?:user-ca\.pub|host-ca\.pub|krl(?:\.sig)?)"
 )
 _OCSP_READ = re.compile(rf"/pki/{_NAME}/ocsp/.{{1,1024}}", re.DOTALL)
 _OCSP_POST = re.compile(rf"/pki/{_NAME}/ocsp")
@@ -38,6 +38,7 @@ class PlainListener:
         """Admit or refuse; a credential sent in the clear is refused and warned about, never redirected."""
         exchange = exchange_in(scope)
         exchange.is_public = True
+        exchange.verify()
         if any(name in _CREDENTIALS for name, _ in scope["headers"]):
             _log.warning(
                 "%s sent a credential over plain HTTP; it may have been read on the way: revoke it",

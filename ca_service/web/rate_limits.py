@@ -12,6 +12,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from msgspec import Struct
 
+from ca_service.config import LimitsConfig
 from ca_service.kernel.clock import Clock
 from ca_service.kernel.errors import RateLimitedError
 
@@ -23,13 +24,23 @@ class Rate(Struct, frozen=True):
     per_second: float
 
 
-#: Generous: they stop floods, not people. A name without a rate here is not limited.
-DEFAULT_RATES: Mapping[str, Rate] = {
-    "login": Rate(burst=200, per_second=20),
-    "newNonce": Rate(burst=5000, per_second=1000),
-    "newAccount": Rate(burst=500, per_second=20),
-    "newOrder": Rate(burst=3000, per_second=300),
-}
+def rates_of(limits: LimitsConfig) -> Mapping[str, Rate]:
+    """Return the rates of everything a stranger may ask for; a name without a rate is not limited.
+
+    They are generous: they stop floods, not people.
+    """
+    configured = {
+        "newNonce": Rate(limits.new_nonce_burst, limits.new_nonce_per_second),
+        "newAccount": Rate(limits.new_account_burst, limits.new_account_per_second),
+        "accounts": Rate(limits.accounts_burst, limits.accounts_per_second),
+        "newOrder": Rate(limits.new_order_burst, limits.new_order_per_second),
+    }
+    return {"login": Rate(burst=200, per_second=20)} | {
+        name: rate for name, rate in configured.items() if rate.burst
+    }
+
+
+DEFAULT_RATES = rates_of(LimitsConfig())
 _MOST_BUCKETS = 50_000
 
 

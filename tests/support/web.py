@@ -19,7 +19,6 @@ from ca_service.kernel.identifiers import RandomIdentifiers
 from ca_service.kernel.randomness import SystemRandomness
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.web.access_log import AccessLog
-from ca_service.web.app import create_app
 from ca_service.web.client_address import ClientAddresses
 from ca_service.web.exchange import Doors
 from ca_service.web.health import Readiness
@@ -29,6 +28,7 @@ from ca_service.web.middleware import AsgiApp, Front, Surroundings
 from ca_service.web.plain import PlainListener
 from ca_service.web.rate_limits import DEFAULT_RATES, Rate, RateLimiter
 from ca_service.web.refusals import Refusals
+from tests.support.partial_app import PartialApp
 
 ALICE = Caller(
     kind=CallerKind.IDENTITY, id="idn_alice", name="alice", address="127.0.0.1", authenticated_by="token"
@@ -133,7 +133,7 @@ class InProcess:
             clock=clock,
             access_log=self.access_log,
         )
-        served: AsgiApp = app or create_app(routes, readiness=self.readiness, version="1.2.3")
+        served: AsgiApp = app or PartialApp(routes, readiness=self.readiness, version="1.2.3")
         self.front = Front(PlainListener(served) if plain else served, around)
 
     def call(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from litestar import Response, get, post, route
 from litestar.params import FromPath, FromQuery
+from litestar.response.base import ASGIResponse
 
 from ca_service.kernel.errors import ConflictError
 from ca_service.web.door import PUBLIC, AnyRequest, answer, no_content, octets, text
@@ -56,7 +57,21 @@ async def done() -> Response[None]:
     return no_content()
 
 
-ROUTES: list[Any] = [direct, fixed, through, some_text, both, unchanged, refused, broken, done]
+class TwoLinks(ASGIResponse):
+    """An answer with one header twice."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        links = [(b"link", b"<a>"), (b"link", b"<b>"), (b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": links})
+        await send({"type": "http.response.body", "body": b"whole", "more_body": False})
+
+
+@get("/low/{name:str}", opt=PUBLIC)
+async def low(request: AnyRequest) -> TwoLinks:
+    return TwoLinks()
+
+
+ROUTES: list[Any] = [low, direct, fixed, through, some_text, both, unchanged, refused, broken, done]
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +155,8 @@ def test_another_method_is_told_which_there_are(front: InProcess) -> None:
 
 def test_what_is_nowhere_is_not_found(front: InProcess) -> None:
     assert front.call("GET", "/direct").status == 404
+
+
+def test_an_answer_may_send_itself_and_its_handler_leave_parts_of_the_path() -> None:
+    answered = InProcess(ROUTES).call("GET", "/low/anything")
+    assert (answered.status, answered.body, answered.headers["link"]) == (200, b"whole", "<b>")

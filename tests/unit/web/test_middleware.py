@@ -150,6 +150,16 @@ def test_given_a_foreign_host_then_421_before_anything_else(host: str) -> None:
     assert front.gate.asked == []
 
 
+def test_given_a_foreign_host_and_an_application_that_does_not_look_then_421() -> None:
+    async def careless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"yours"})
+
+    answered = InProcess(app=careless).call("GET", "/", host="evil.example")
+
+    assert (answered.status, b"yours" in answered.body) == (421, False)
+
+
 def test_given_no_host_then_400() -> None:
     assert served().call("GET", "/v1/greetings/bob", host=None).status == 400
 

@@ -40,6 +40,7 @@ def plain() -> InProcess:
         "/ssh/default/user-ca.pub",
         "/ssh/default/host-ca.pub",
         "/ssh/default/krl",
+        "/ssh/default/krl.sig",
     ],
 )
 def test_the_fixed_list_answers_get_and_head(path: str) -> None:
