@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import cache
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, socket
+from typing import TypeAlias
 
 from ca_service.egress.addresses import Address, AddressTable, fold, is_loopback, parse_address
 from ca_service.egress.attempts import Attempt
@@ -15,6 +16,7 @@ _STREAM_LIMIT = 16 * 1024
 
 #: Says where our own listeners are, as (address, port); a wildcard address stands for every address we have.
 OwnListeners = Callable[[], Collection[tuple[str, int]]]
+Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Connector:
@@ -44,7 +46,7 @@ class Connector:
     @asynccontextmanager
     async def connect(
         self, address: Address, port: int, *, seconds: float, unverified_tls_for: str | None = None
-    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    ) -> AsyncIterator[Streams]:
         """Lend the streams of a connection to a checked address; closed at the end, without waiting.
 
         With `unverified_tls_for` the connection speaks TLS to that name, and its certificate is not verified.

@@ -3,10 +3,11 @@
 from enum import StrEnum
 
 from ca_service.config import ValidationConfig
-from ca_service.egress.addresses import AddressTable, parse_networks
+from ca_service.egress.addresses import AddressTable, parse_address, parse_networks
 from ca_service.egress.connection import Connector, OwnListeners
-from ca_service.egress.http_challenge import ChallengeAnswer, ChallengeFetcher
+from ca_service.egress.hosts import NameServer
 from ca_service.egress.resolver import Resolver
+from ca_service.egress.validation import ValidationEgress
 from ca_service.kernel.clock import Clock
 from ca_service.kernel.randomness import Randomness
 
@@ -46,22 +47,38 @@ class Egress:
             )
             for kind in EgressClass
         }
-        self._resolver = Resolver(
-            validation.resolvers, randomness, seconds=validation.timeout * _SHARE_OF_DNS
+        self._settings = validation
+        self._randomness = randomness
+        self._monotonic = clock.monotonic
+        self._validation = self._outside(
+            Resolver(validation.resolvers, randomness, seconds=self._dns_seconds)
         )
-        self._challenges = ChallengeFetcher(
-            validation, self._resolver, self._connectors[EgressClass.VALIDATION], clock.monotonic
-        )
-
-    @property
-    def resolver(self) -> Resolver:
-        """Return the resolver of validations."""
-        return self._resolver
 
     def connector(self, kind: EgressClass) -> Connector:
         """Return what checks and connects for one class."""
         return self._connectors[kind]
 
-    async def fetch(self, host: str, path: str) -> ChallengeAnswer:
-        """Return the answer to an http-01 challenge; see `ChallengeFetcher.fetch` for what it raises."""
-        return await self._challenges.fetch(host, path)
+    def validation(self, resolvers: tuple[str, ...] = ()) -> ValidationEgress:
+        """Return what validations may do, with the name servers of a directory instead of our own.
+
+        Those are checked as every other address is, since it is not the instance's administrator who names
+        them. Raises ConfigError for one that is no address.
+        """
+        if not resolvers:
+            return self._validation
+
+        def verify(server: NameServer) -> None:
+            address = parse_address(server.address)
+            assert address is not None, "a name server is an address"
+            self._connectors[EgressClass.VALIDATION].verify_address(server.address, address, server.port)
+
+        return self._outside(Resolver(resolvers, self._randomness, seconds=self._dns_seconds, verify=verify))
+
+    @property
+    def _dns_seconds(self) -> float:
+        return self._settings.timeout * _SHARE_OF_DNS
+
+    def _outside(self, resolver: Resolver) -> ValidationEgress:
+        return ValidationEgress(
+            self._settings, resolver, self._connectors[EgressClass.VALIDATION], self._monotonic
+        )

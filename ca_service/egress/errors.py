@@ -18,6 +18,19 @@ class ConnectionFailedError(EgressError):
     """No connection, or one that broke, stalled or spoke another protocol."""
 
 
+class HandshakeFailedError(EgressError):
+    """The host was reached and TLS with it failed.
+
+    `has_refused_protocol` says that it speaks TLS, but not the ALPN protocol that it was offered.
+    """
+
+    def __init__(
+        self, detail: str, *, attempts: Sequence[Attempt] = (), has_refused_protocol: bool = False
+    ) -> None:
+        super().__init__(detail, attempts=attempts)
+        self.has_refused_protocol = has_refused_protocol
+
+
 class RefusedAddressError(EgressError):
     """The address is one that Keywright does not connect to (S4)."""
 

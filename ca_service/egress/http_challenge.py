@@ -13,20 +13,17 @@ from msgspec import Struct
 from ca_service.config import ValidationConfig
 from ca_service.egress.addresses import Address, is_private
 from ca_service.egress.attempts import Attempt
-from ca_service.egress.connection import Connector
-from ca_service.egress.errors import (
-    AnswerRefusedError,
-    ConnectionFailedError,
-    RefusedAddressError,
-)
+from ca_service.egress.connection import Connector, Streams
+from ca_service.egress.deadline import Deadline
+from ca_service.egress.dialing import Destination, dial, place_of
+from ca_service.egress.errors import AnswerRefusedError, ConnectionFailedError, RefusedAddressError
 from ca_service.egress.resolver import Resolver
 from ca_service.egress.response import MOST_BODY, Response, read_response
+from ca_service.egress.shown import escape
 from ca_service.egress.targets import Target, TargetRefusedError, challenge_target, redirect_target
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS = 10
-_MOST_ADDRESSES = 8
-_SHOWN = 100
 
 
 class ChallengeAnswer(Struct, frozen=True):
@@ -65,20 +62,16 @@ class ChallengeFetcher:
         redirect or body that is refused.
         """
         attempts: list[Attempt] = []
+        deadline = Deadline(self._config.timeout, self._monotonic)
         try:
-            async with asyncio.timeout(self._config.timeout):
-                return await _Fetch(
-                    self._config, self._resolver, self._connector, self._deadline(), attempts
-                ).run(challenge_target(host, path, self._config))
+            async with asyncio.timeout(deadline.whole):
+                fetch = _Fetch(self._config, self._resolver, self._connector, deadline, attempts)
+                return await fetch.run(challenge_target(host, path, self._config))
         except TimeoutError:
-            where = f" (last tried {_place(attempts[-1])})" if attempts else ""
+            where = f" (last tried {place_of(attempts[-1])})" if attempts else ""
             raise ConnectionFailedError(
                 f"{host} did not answer within {self._config.timeout:g} s{where}.", attempts=attempts
             ) from None
-
-    def _deadline(self) -> Callable[[], float]:
-        end = self._monotonic() + self._config.timeout
-        return lambda: max(end - self._monotonic(), 0.001)
 
 
 class _Fetch:
@@ -89,13 +82,13 @@ class _Fetch:
         config: ValidationConfig,
         resolver: Resolver,
         connector: Connector,
-        seconds_left: Callable[[], float],
+        deadline: Deadline,
         attempts: list[Attempt],
     ) -> None:
         self._config = config
         self._resolver = resolver
         self._connector = connector
-        self._seconds_left = seconds_left
+        self._deadline = deadline
         self._attempts = attempts
         self._own_addresses: frozenset[Address] = frozenset()
 
@@ -108,40 +101,43 @@ class _Fetch:
             try:
                 target = redirect_target(target, response.location, self._config)
             except TargetRefusedError as error:
-                raise self._refused(f"{_place(attempt)} answered {response.status}, but {error}") from None
+                raise self._refused(f"{place_of(attempt)} answered {response.status}, but {error}") from None
             if target.url in seen:
-                raise self._refused(f"{_place(attempt)} redirects in a circle")
+                raise self._refused(f"{place_of(attempt)} redirects in a circle")
             seen.add(target.url)
         raise self._refused(f"{first.host} redirects more than {_MOST_REDIRECTS} times")
 
     async def _request(self, target: Target, first: Target) -> tuple[Response, Attempt]:
-        addresses = (await self._resolver.addresses(target.host))[:_MOST_ADDRESSES]
+        addresses = await self._resolver.addresses(target.host)
         if target is first:
             self._own_addresses = frozenset(addresses)
-        first_attempt = len(self._attempts)
-        refusal: RefusedAddressError | None = None
-        for index, address in enumerate(addresses):
-            try:
-                self._verify(target, address, is_redirect=target is not first)
-                return await self._try(target, address, addresses_left=len(addresses) - index)
-            except RefusedAddressError as error:
-                refusal = error
-                self._attempts += error.attempts
-            except _NotConnectedError as error:
-                self._attempts.append(error.attempt)
-        tried = self._attempts[first_attempt:]
-        if refusal is not None and all(attempt.outcome.startswith("refused:") for attempt in tried):
-            raise RefusedAddressError(refusal.detail, attempts=self._attempts)
-        listed = "; ".join(f"{attempt.address}: {attempt.outcome}" for attempt in tried)
-        raise ConnectionFailedError(
-            f"No connection to {target.host}, port {target.port} ({listed}). Is the web server running, and "
-            "does a firewall let this host through?",
-            attempts=self._attempts,
-        )
 
-    def _verify(self, target: Target, address: Address, *, is_redirect: bool) -> None:
-        self._connector.verify_address(target.host, address, target.port)
-        is_new = is_redirect and address not in self._own_addresses
+        def verify(address: Address) -> None:
+            if target is not first:
+                self._verify_redirect(target, address)
+
+        to = Destination(target.host, addresses, target.port, unverified_tls=target.scheme == "https")
+        async with dial(self._connector, to, self._deadline, self._attempts, verify) as connection:
+            try:
+                return await self._ask(target, connection.streams), connection.attempt
+            except ConnectionFailedError as error:
+                raise ConnectionFailedError(
+                    f"{place_of(connection.attempt)}: {error.detail}", attempts=self._attempts
+                ) from error
+            except AnswerRefusedError as error:
+                raise self._refused(f"{place_of(connection.attempt)}: {error.detail}") from error
+            except OSError as error:
+                raise ConnectionFailedError(
+                    f"{place_of(connection.attempt)} broke the connection off.", attempts=self._attempts
+                ) from error
+
+    async def _ask(self, target: Target, streams: Streams) -> Response:
+        reader, writer = streams
+        writer.write(_request_bytes(target))
+        return await read_response(reader, part_seconds=self._deadline.part)
+
+    def _verify_redirect(self, target: Target, address: Address) -> None:
+        is_new = address not in self._own_addresses
         if is_new and is_private(address) and not self._connector.names_as_allowed(address):
             reason = "a redirect to a private address, which `allowed_networks` does not name"
             raise RefusedAddressError(
@@ -149,49 +145,17 @@ class _Fetch:
                 attempts=[Attempt(target.host, str(address), target.port, f"refused: {reason}")],
             )
 
-    async def _try(
-        self, target: Target, address: Address, *, addresses_left: int
-    ) -> tuple[Response, Attempt]:
-        is_connected = False
-        try:
-            async with self._connector.connect(
-                address,
-                target.port,
-                seconds=self._seconds_left() / addresses_left,
-                unverified_tls_for=target.host if target.scheme == "https" else None,
-            ) as (reader, writer):
-                is_connected = True
-                attempt = Attempt(target.host, str(address), target.port, "connected")
-                self._attempts.append(attempt)
-                writer.write(_request_bytes(target))
-                return await read_response(reader), attempt
-        except ConnectionFailedError as error:
-            if not is_connected:
-                raise _NotConnectedError(
-                    Attempt(target.host, str(address), target.port, error.detail)
-                ) from error
-            raise ConnectionFailedError(
-                f"{target.host} ({address}, port {target.port}): {error.detail}", attempts=self._attempts
-            ) from error
-        except AnswerRefusedError as error:
-            raise self._refused(f"{target.host} ({address}, port {target.port}): {error.detail}") from error
-        except OSError as error:
-            raise ConnectionFailedError(
-                f"{target.host} ({address}, port {target.port}) broke the connection off.",
-                attempts=self._attempts,
-            ) from error
-
     def _accept(self, response: Response, attempt: Attempt, *, is_own: bool) -> ChallengeAnswer:
-        shown = _escape(response.body[:_SHOWN]) if is_own and self._requests() == 1 else ""
+        shown = escape(response.body) if is_own and self._requests() == 1 else ""
         if response.status != 200:
             raise self._refused(
-                f"{_place(attempt)} answered {response.status} instead of 200"
+                f"{place_of(attempt)} answered {response.status} instead of 200"
                 + (f': "{shown}"' if shown else "."),
                 status=response.status,
                 shown=shown,
             )
         if len(response.body) > MOST_BODY:
-            raise self._refused(f"The answer of {_place(attempt)} is too large: over {MOST_BODY} bytes.")
+            raise self._refused(f"The answer of {place_of(attempt)} is too large: over {MOST_BODY} bytes.")
         return ChallengeAnswer(
             response.body, shown, attempt.host, attempt.address, attempt.port, tuple(self._attempts)
         )
@@ -203,12 +167,6 @@ class _Fetch:
         return AnswerRefusedError(detail, attempts=self._attempts, status=status, shown=shown)
 
 
-class _NotConnectedError(Exception):
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.outcome)
-        self.attempt = attempt
-
-
 def _request_bytes(target: Target) -> bytes:
     lines = (
         f"GET {target.path} HTTP/1.1",
@@ -218,11 +176,3 @@ def _request_bytes(target: Target) -> bytes:
         "Connection: close",
     )
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
-
-
-def _place(attempt: Attempt) -> str:
-    return f"{attempt.host} ({attempt.address}, port {attempt.port})"
-
-
-def _escape(raw: bytes) -> str:
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in raw)

@@ -55,16 +55,33 @@ class _Collector:
             self.status, self.location, self.body = 0, None, b""
 
 
-async def read_response(reader: asyncio.StreamReader) -> Response:
+async def read_response(reader: asyncio.StreamReader, *, part_seconds: float) -> Response:
     """Return the response, its body cut one byte over the bound if it is longer.
 
-    Raises ConnectionFailedError if the other side speaks another protocol or hangs up too early,
-    AnswerRefusedError if the response is beyond its bounds.
+    The headers may take `part_seconds`, and the body as long again. Raises ConnectionFailedError if the other
+    side speaks another protocol, is too slow or hangs up too early, AnswerRefusedError if the response is
+    beyond its bounds.
     """
+    collector = _Collector()
+    try:
+        async with asyncio.timeout(part_seconds) as limit:
+            await _collect(reader, collector, limit, part_seconds)
+    except TimeoutError:
+        part = "complete its headers" if collector.status < 200 else "complete its body"
+        raise ConnectionFailedError(f"The host did not {part} within {part_seconds:g} s.") from None
+    if collector.status < 200:
+        raise ConnectionFailedError("The host hung up before it answered.")
+    # A body without a length ends with the connection, so an early end is the end (RFC 9112 section 6.3).
+    return Response(collector.status, collector.location, collector.body)
+
+
+async def _collect(
+    reader: asyncio.StreamReader, collector: _Collector, limit: asyncio.Timeout, body_seconds: float
+) -> None:
     import httptools
 
-    collector = _Collector()
     received = 0
+    has_headers = False
     while not collector.has_ended():
         data = await reader.read(_CHUNK)
         if not data:
@@ -79,10 +96,9 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not collector.has_ended():  # what follows a complete response does not matter
                 raise ConnectionFailedError("The host did not answer in HTTP/1.1.") from None
-    if collector.status < 200:
-        raise ConnectionFailedError("The host hung up before it answered.")
-    # A body without a length ends with the connection, so an early end is the end (RFC 9112 section 6.3).
-    return Response(collector.status, collector.location, collector.body)
+        if collector.status >= 200 and not has_headers:
+            has_headers = True
+            limit.reschedule(asyncio.get_running_loop().time() + body_seconds)
 
 
 def _verify_protocol(first: bytes) -> None:

@@ -37,7 +37,7 @@ async def read(raw: bytes) -> Response:
     reader = asyncio.StreamReader()
     reader.feed_data(raw)
     reader.feed_eof()
-    return await read_response(reader)
+    return await read_response(reader, part_seconds=10)
 
 
 @given(answers)

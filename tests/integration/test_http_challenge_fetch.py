@@ -1,22 +1,11 @@
 """Fetching http-01 challenges from small servers on loopback, honest and hostile ones."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from ca_service.config import ValidationConfig
-from ca_service.custody.algorithms import KeyAlgorithm
-from ca_service.custody.generation import generate_key
 from ca_service.egress.egress import Egress
 from ca_service.egress.errors import (
     AnswerRefusedError,
@@ -28,67 +17,21 @@ from ca_service.egress.errors import (
 from ca_service.egress.http_challenge import ChallengeAnswer
 from ca_service.kernel.clock import SystemClock
 from ca_service.kernel.randomness import SystemRandomness
+from tests.support.challenge_site import (
+    HTTP_2_SETTINGS,
+    TLS_ALERT,
+    answer,
+    drip,
+    ok,
+    redirect,
+    stall,
+    web,
+)
 from tests.support.dns_server import DnsServer
+from tests.support.validation_egress import egress
 
 PATH = "/.well-known/acme-challenge/token"
 SECRET = "INTERNAL-SECRET-0451"
-Handle: TypeAlias = Callable[[str, Mapping[str, str], asyncio.StreamWriter], Awaitable[None]]
-
-
-class Web:
-    """A web server that answers as a function of the test says, and remembers what it was asked."""
-
-    def __init__(self, handle: Handle) -> None:
-        self.handle = handle
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-            line, *rest = head.strip().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (text.partition(": ") for text in rest)}
-            self.requests.append((line.split()[1], headers))
-            await self.handle(line.split()[1], headers, writer)
-            await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def web(
-    handle: Handle, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Web]:
-    site = Web(handle)
-    server = await asyncio.start_server(site.serve, host, 0, ssl=tls)
-    site.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield site
-
-
-def answer(raw: str | bytes) -> Handle:
-    async def handle(_path: str, _headers: Mapping[str, str], writer: asyncio.StreamWriter) -> None:
-        writer.write(raw if isinstance(raw, bytes) else raw.encode())
-
-    return handle
-
-
-def ok(body: str, headers: str = "") -> str:
-    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
-
-
-def egress(port: int, **settings: object) -> Egress:
-    config = ValidationConfig(
-        **{  # type: ignore[arg-type]
-            "http_port": port,
-            "allowed_networks": ("127.0.0.0/8",),
-            "timeout": 3.0,
-            **settings,
-        }
-    )
-    return Egress(config, SystemClock(), SystemRandomness(), lambda: [("127.0.0.1", 8443)])
 
 
 async def fetch(raw: str | bytes, **settings: object) -> ChallengeAnswer:
@@ -111,6 +54,19 @@ async def test_localhost_is_answered_by_ipv6_first() -> None:
         networks = ("127.0.0.0/8", "::1/128")
         found = await egress(six.port, allowed_networks=networks).fetch("localhost", PATH)
     assert (found.body, found.address) == (b"six", "::1")
+
+
+async def test_an_address_is_asked_itself_and_stands_in_the_host_header() -> None:
+    """RFC 8738 section 4."""
+    async with web(answer(ok("six")), "::1") as six:
+        found = await egress(six.port, allowed_networks=("::1/128",)).fetch("::1", PATH)
+    assert (found.body, six.requests[0][1]["host"]) == (b"six", "[::1]")
+
+
+async def test_a_proxy_in_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert (await fetch(ok("x"))).body == b"x"
 
 
 async def test_the_request_is_plain_and_names_the_host_without_a_port() -> None:
@@ -189,8 +145,8 @@ async def test_a_body_of_just_the_bound_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (b"\x15\x03\x01\x00\x02\x02\x46", "speaks TLS on this port"),
-        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, "speaks HTTP/2 only"),
+        (TLS_ALERT, "speaks TLS on this port"),
+        (HTTP_2_SETTINGS, "speaks HTTP/2 only"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "did not answer in HTTP/1.1"),
         (b"", "hung up before it answered"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", "hung up before it answered"),
@@ -204,16 +160,48 @@ async def test_another_protocol_is_named(raw: bytes, sentence: str) -> None:
         await fetch(raw)
 
 
-async def stall(_path: str, _headers: Mapping[str, str], writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    await writer.wait_closed()
-
-
-async def test_a_server_that_never_finishes_is_cut_off() -> None:
-    async with web(stall) as site:
-        with pytest.raises(ConnectionFailedError, match=r"did not answer within 0\.2 s") as refused:
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        (b"", r"did not complete its headers within 0\.1 s"),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", r"did not complete its headers within 0\.1 s"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", r"did not complete its headers within 0\.1 s"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", r"did not complete its body within 0\.1 s"),
+    ],
+)
+async def test_a_server_that_stalls_is_cut_off_and_told_where(sent: bytes, sentence: str) -> None:
+    async with web(stall(sent)) as site:
+        with pytest.raises(ConnectionFailedError, match=sentence) as refused:
             await egress(site.port, timeout=0.2).fetch("127.0.0.1", PATH)
     assert [attempt.outcome for attempt in refused.value.attempts] == ["connected"]
+
+
+@pytest.mark.parametrize(
+    ("start", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;e\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"z"),
+    ],
+    ids=["headers", "framing", "body"],
+)
+async def test_a_slow_loris_is_cut_off(start: bytes, endless: bytes) -> None:
+    async with web(drip(start, endless, 0.01)) as site:
+        with pytest.raises(ConnectionFailedError, match=r"did not (complete|answer)"):
+            await egress(site.port, timeout=0.3).fetch("127.0.0.1", PATH)
+
+
+async def test_redirects_share_one_time_limit() -> None:
+    """Each hop stays below its own bound; all of them together do not."""
+    pages = iter(range(1, 100))
+
+    async def later(_path: str, _headers: Mapping[str, str], writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        writer.write(redirect(f"/{next(pages)}").encode())
+
+    async with web(later) as site:
+        with pytest.raises(ConnectionFailedError, match=r"did not answer within 0\.3 s \(last tried"):
+            await egress(site.port, timeout=0.3).fetch("127.0.0.1", PATH)
 
 
 async def test_a_port_without_a_server_is_named_with_its_address() -> None:
@@ -237,137 +225,6 @@ async def test_loopback_is_not_asked_unless_it_is_allowed() -> None:
         with pytest.raises(RefusedAddressError):
             await egress(site.port, allowed_networks=()).fetch("127.0.0.1", PATH)
         assert site.requests == []
-
-
-def redirect(location: str, status: int = 302) -> str:
-    return f"HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-
-
-def site_of(pages: Mapping[str, str]) -> Handle:
-    async def handle(path: str, _headers: Mapping[str, str], writer: asyncio.StreamWriter) -> None:
-        writer.write(pages.get(path, "HTTP/1.1 404 X\r\n\r\n").encode())
-
-    return handle
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_redirect_is_followed(status: int) -> None:
-    async with web(site_of({PATH: redirect("/other?q=1", status), "/other?q=1": ok("x")})) as site:
-        assert (await egress(site.port).fetch("127.0.0.1", PATH)).body == b"x"
-
-
-async def test_ten_redirects_are_followed_and_eleven_are_not() -> None:
-    pages = {PATH: redirect("/1")} | {f"/{number}": redirect(f"/{number + 1}") for number in range(1, 20)}
-    async with web(site_of({**pages, "/10": ok("x")})) as site:
-        assert (await egress(site.port).fetch("127.0.0.1", PATH)).body == b"x"
-    async with web(site_of({**pages, "/11": ok("x")})) as site:
-        with pytest.raises(AnswerRefusedError, match="more than 10 times"):
-            await egress(site.port).fetch("127.0.0.1", PATH)
-
-
-@pytest.mark.parametrize("location", [PATH, "/a"])
-async def test_redirects_in_a_circle_are_refused(location: str) -> None:
-    async with web(site_of({PATH: redirect(location), "/a": redirect(PATH)})) as site:
-        with pytest.raises(AnswerRefusedError, match="in a circle"):
-            await egress(site.port).fetch("127.0.0.1", PATH)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[::ffff:169.254.169.254]/",
-        "http://[64:ff9b::a9fe:a9fe]/",
-        "http://[fd00:ec2::254]/",
-        "http://0.0.0.0/",
-        "http://[::1]/",
-        "http://[fe80::1]/",
-    ],
-)
-async def test_a_redirect_to_a_hostile_address_is_refused(location: str) -> None:
-    async with web(answer(redirect(location))) as site:
-        with pytest.raises(RefusedAddressError):
-            await egress(site.port).fetch("127.0.0.1", PATH)
-
-
-@pytest.mark.parametrize("location", ["http://10.1.2.3/", "http://192.168.0.1/", "http://[fd12::1]/"])
-async def test_a_redirect_to_a_private_address_is_refused(location: str) -> None:
-    async with web(answer(redirect(location))) as site:
-        with pytest.raises(RefusedAddressError, match="a redirect to a private address"):
-            await egress(site.port).fetch("127.0.0.1", PATH)
-
-
-@pytest.mark.parametrize("location", ["ftp://b.example/", "http://127.0.0.1:22/", "http://u:p@127.0.0.1/"])
-async def test_a_redirect_elsewhere_than_the_web_is_refused(location: str) -> None:
-    async with web(answer(redirect(location))) as site:
-        with pytest.raises(AnswerRefusedError, match="answered 302, but the redirect"):
-            await egress(site.port).fetch("127.0.0.1", PATH)
-
-
-async def test_a_redirect_without_a_location_is_refused() -> None:
-    with pytest.raises(AnswerRefusedError, match="names no location"):
-        await fetch("HTTP/1.1 302 X\r\nContent-Length: 0\r\n\r\n")
-
-
-@pytest.mark.parametrize("status", ["404 " + SECRET, "200 OK"])
-async def test_nothing_of_an_internal_server_behind_a_redirect_is_shown(status: str) -> None:
-    internal = f"HTTP/1.1 {status}\r\nX-Secret: {SECRET}\r\n\r\n{SECRET}" + "x" * 2000
-    async with web(answer(internal), "127.0.0.2") as hidden:
-        # One port for both hosts, since only the ports of the web are followed.
-        site = Web(answer(redirect("http://127.0.0.2/admin?token=" + SECRET)))
-        async with await asyncio.start_server(site.serve, "127.0.0.1", hidden.port):
-            with pytest.raises(AnswerRefusedError) as refused:
-                await egress(hidden.port).fetch("127.0.0.1", PATH)
-    shown = f"{refused.value.detail} {refused.value.shown} {refused.value.attempts}"
-    assert SECRET not in shown
-    assert "127.0.0.2" in shown
-
-
-async def test_what_another_host_answers_is_not_shown_even_if_it_is_accepted() -> None:
-    async with web(answer(ok("theirs")), "127.0.0.2") as other:
-        site = Web(answer(redirect("http://127.0.0.2/x")))
-        async with await asyncio.start_server(site.serve, "127.0.0.1", other.port):
-            found = await egress(other.port).fetch("127.0.0.1", PATH)
-    assert (found.body, found.shown) == (b"theirs", "")
-
-
-def tls_server(folder: Path) -> ssl.SSLContext:
-    key = generate_key(KeyAlgorithm.EC_P256)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "not the host at all")])
-    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key)
-    builder = (
-        builder.serial_number(1).not_valid_before(long_ago).not_valid_after(long_ago + timedelta(days=1))
-    )
-    certificate = builder.sign(key.certificate_key, SHA256())
-    file = folder / "server.pem"
-    pem = certificate.public_bytes(Encoding.PEM)
-    file.write_bytes(key.pkcs8_pem().reveal().encode() + pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
-async def test_the_certificate_behind_a_redirect_to_https_is_not_verified(tmp_path: Path) -> None:
-    async with (
-        web(answer(ok("secure")), tls=tls_server(tmp_path)) as secure,
-        web(answer(redirect("https://127.0.0.1/x"))) as site,
-    ):
-        found = await egress(site.port, https_port=secure.port).fetch("127.0.0.1", PATH)
-    assert found.body == b"secure"
-
-
-async def test_plain_http_on_the_port_of_https_is_a_failed_connection() -> None:
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    plain = await asyncio.start_server(serve, "127.0.0.1", 0)
-    plain_port = plain.sockets[0].getsockname()[1]
-    async with plain, web(answer(redirect("https://127.0.0.1/x"))) as site:
-        with pytest.raises(ConnectionFailedError, match="TLS failed"):
-            await egress(site.port, https_port=plain_port, timeout=1.0).fetch("127.0.0.1", PATH)
 
 
 async def test_a_name_is_resolved_by_the_configured_resolvers_only() -> None:
@@ -395,24 +252,10 @@ async def test_all_addresses_of_a_name_are_tried_in_turn() -> None:
     assert found.attempts[0].address == "::1"
 
 
-async def test_a_second_lookup_that_turns_private_is_refused() -> None:
-    """DNS rebinding: public at first, private for the redirect."""
-    zone = {("web.example", "A"): ["127.0.0.1"]}
-    async with DnsServer(zone) as dns:
-
-        async def rebind(_path: str, _headers: Mapping[str, str], writer: asyncio.StreamWriter) -> None:
-            dns.zone["web.example", "A"] = ["10.0.0.1"]
-            writer.write(redirect("/again").encode())
-
-        async with web(rebind) as site:
-            with pytest.raises(RefusedAddressError, match="private address"):
-                await egress(site.port, resolvers=(dns.address,)).fetch("web.example", PATH)
-
-
 async def test_our_own_listener_is_never_asked() -> None:
     async with web(answer(ok("ours"))) as site:
         config = ValidationConfig(http_port=site.port, allowed_networks=("127.0.0.0/8",))
         own = Egress(config, SystemClock(), SystemRandomness(), lambda: [("127.0.0.1", site.port)])
         with pytest.raises(RefusedAddressError, match="listener of Keywright itself"):
-            await own.fetch("127.0.0.1", PATH)
+            await own.validation().fetch("127.0.0.1", PATH)
         assert site.requests == []

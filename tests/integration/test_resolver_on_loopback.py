@@ -111,8 +111,9 @@ async def test_aliases_that_go_in_a_circle_end() -> None:
 
 async def test_the_strings_of_a_text_record_are_joined() -> None:
     async with DnsServer(ZONE) as server:
-        texts = await resolver_of(server).texts("_acme-challenge.web.example")
-    assert sorted(texts) == [b"first half", b"other"]
+        found = await resolver_of(server).texts("_acme-challenge.web.example")
+    assert sorted(found.records) == [b"first half", b"other"]
+    assert (found.total, found.resolver, found.is_own) == (2, server.address, True)
 
 
 async def test_a_name_that_dns_cannot_hold_is_not_found() -> None:
