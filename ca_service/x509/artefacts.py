@@ -4,6 +4,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ca_service.database.port import Database
 from ca_service.kernel.errors import NotFoundError
@@ -12,17 +13,25 @@ from ca_service.x509.catalogue import Catalogue
 from ca_service.x509.issuers import pem_of
 from ca_service.x509.publication import Publisher
 from ca_service.x509.storage.authorities import find_first_root, find_public_authority
-from ca_service.x509.storage.revocation_lists import RevocationListFacts, find_public_revocation_list
+from ca_service.x509.storage.revocation_lists import find_public_revocation_list
+
+#: How long caches keep what a revocation changes: it is published at once, so a minute only.
+_CACHED_SECONDS = 60
+OCSP_RESPONSE = "application/ocsp-response"
 
 
 class Artefact(Struct, frozen=True):
-    """Bytes with what a cache needs to know; `max_age` is in seconds."""
+    """Bytes with what a cache needs to know; `max_age` is in seconds.
+
+    `expires` is until when a signed answer is good, where caches are to be told (RFC 5019 section 6.2).
+    """
 
     body: bytes
     media_type: str
     etag: str
     last_modified: datetime
     max_age: int
+    expires: datetime | None = None
 
 
 class Artefacts:
@@ -63,18 +72,24 @@ class Artefacts:
             facts = await find_public_revocation_list(self._database, authority_id)
         if facts is None:
             raise NotFoundError("authority")
-        # A revocation is published at once, so a cache keeps a list for a minute only (RFC 5019 section 6).
-        return _artefact(facts.der, "application/pkix-crl", facts.this_update, max_age=self._max_age(facts))
-
-    def _max_age(self, facts: RevocationListFacts) -> int:
-        left = int((facts.next_update - self._database.now()).total_seconds())
-        return max(0, min(60, left))
+        max_age = _max_age(facts.next_update, self._database.now())
+        return _artefact(facts.der, "application/pkix-crl", facts.this_update, max_age=max_age)
 
     async def _authority(self, authority_id: str) -> Authority:
         authority = await find_public_authority(self._database, self._catalogue.authority_mac, authority_id)
         if authority is None:
             raise NotFoundError("authority")
         return authority
+
+
+def artefact_of_status(body: bytes, this_update: datetime, next_update: datetime, now: datetime) -> Artefact:
+    """Return an OCSP answer as caches want it (RFC 5019 section 6.2)."""
+    max_age = _max_age(next_update, now)
+    return replace(_artefact(body, OCSP_RESPONSE, this_update, max_age=max_age), expires=next_update)
+
+
+def _max_age(next_update: datetime, now: datetime) -> int:
+    return max(0, min(_CACHED_SECONDS, int((next_update - now).total_seconds())))
 
 
 def _artefact(body: bytes, media_type: str, last_modified: datetime, *, max_age: int) -> Artefact:

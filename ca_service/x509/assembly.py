@@ -24,6 +24,7 @@ from ca_service.x509.handlers.renew_certificate import RenewCertificateHandler
 from ca_service.x509.handlers.revoke_certificate import RevokeCertificateHandler
 from ca_service.x509.handlers.update_authority import UpdateAuthorityHandler
 from ca_service.x509.issuers import PublicAddresses
+from ca_service.x509.ocsp_responder import OcspResponder
 from ca_service.x509.operations import (
     CreateAuthority,
     CreateProfile,
@@ -49,6 +50,7 @@ class Assembly(Struct, frozen=True):
     handlers: dict[type[Operation[Any]], Handler[Any, Any, Any, Any] | Reader[Any, Any]]
     artefacts: Artefacts
     publisher: Publisher
+    responder: OcspResponder
 
 
 def assemble(
@@ -82,4 +84,5 @@ def assemble(
         },
         artefacts=Artefacts(catalogue, database, publisher),
         publisher=publisher,
+        responder=OcspResponder(catalogue, database),
     )

@@ -50,8 +50,9 @@ def authority_template(
     )
 
 
+#: OCSP answers are neither certificates nor CRLs: the first bit is for them (RFC 5280 section 4.2.1.3).
 _USAGE = x509.KeyUsage(
-    digital_signature=False,
+    digital_signature=True,
     content_commitment=False,
     key_encipherment=False,
     data_encipherment=False,

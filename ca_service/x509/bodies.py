@@ -25,7 +25,13 @@ from ca_service.x509.operations import (
     KeyRequest,
     ListedCertificate,
 )
-from ca_service.x509.profiles import MAX_TTL, Profile, ProfileSettings, Purpose
+from ca_service.x509.profiles import (
+    MAX_TTL,
+    Profile,
+    ProfileSettings,
+    Purpose,
+    RevocationPointer,
+)
 from ca_service.x509.reasons import RevocationReason
 from ca_service.x509.requests import MAX_NAMES, parse_csr_pem, too_many_names
 
@@ -89,6 +95,7 @@ class CreateProfileBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_ttl: _Duration = "200d"
     allows_wildcards: bool = True
     allows_other_common_name: bool = False
+    revocation_pointers: list[str] = field(default_factory=lambda: [RevocationPointer.CRL.value])
 
 
 class UpdateProfileBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +108,7 @@ class UpdateProfileBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_ttl: _Duration | None = None
     allows_wildcards: bool | None = None
     allows_other_common_name: bool | None = None
+    revocation_pointers: list[str] | None = None
 
 
 class NameBody(Struct, frozen=True):
@@ -148,6 +156,7 @@ class AuthorityBody(Struct, frozen=True, kw_only=True):
     not_after: datetime
     certificate_url: str
     crl_url: str
+    ocsp_url: str
 
 
 class ProfileBody(Struct, frozen=True, kw_only=True):
@@ -165,6 +174,7 @@ class ProfileBody(Struct, frozen=True, kw_only=True):
     max_ttl: int
     allows_wildcards: bool
     allows_other_common_name: bool
+    revocation_pointers: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -241,6 +251,14 @@ def parse_settings(body: CreateProfileBody) -> ProfileSettings:
         max_ttl=max_ttl,
         allows_wildcards=body.allows_wildcards,
         allows_other_common_name=body.allows_other_common_name,
+        revocation_pointers=parse_pointers(body.revocation_pointers),
+    )
+
+
+def parse_pointers(texts: list[str]) -> tuple[RevocationPointer, ...]:
+    """Return the pointers that certificates carry. Raises ProfileRefusedError."""
+    return parse_words(
+        RevocationPointer, texts, field="revocation_pointers", rule="profile-revocation-pointers"
     )
 
 
@@ -309,6 +327,7 @@ def authority_body(described: DescribedAuthority) -> AuthorityBody:
         not_after=authority.not_after,
         certificate_url=described.certificate_url,
         crl_url=described.crl_url,
+        ocsp_url=described.ocsp_url,
     )
 
 
@@ -328,6 +347,7 @@ def profile_body(profile: Profile) -> ProfileBody:
         max_ttl=whole_seconds(settings.max_ttl),
         allows_wildcards=settings.allows_wildcards,
         allows_other_common_name=settings.allows_other_common_name,
+        revocation_pointers=tuple(pointer.value for pointer in settings.revocation_pointers),
         notes=_notes(settings),
     )
 

@@ -35,17 +35,35 @@ class Catalogue:
         self.authority_mac = RowMac(custody, authorities.TABLE)
         self.profile_mac = RowMac(custody, profiles.TABLE)
         self._hint: int | None = None
+        self._changes = 0
         self._authorities: dict[_Key, Authority] = {}
         self._by_id: dict[_Key, Authority] = {}
+        self._public: dict[str, Authority] = {}
         self._profiles: dict[_Key, Profile] = {}
         #: By id and version, under which nothing ever changes.
         self._issuers: dict[tuple[str, int], Issuer] = {}
 
     def forget(self) -> None:
         """Read everything anew from now on."""
+        self._changes += 1
+        self._public.clear()
         self._authorities.clear()
         self._by_id.clear()
         self._profiles.clear()
+
+    def standing(self) -> int | None:
+        """Return a number that stays while no process announces a change; None: cannot tell, so read."""
+        self._look()
+        return None if self._hint is None else self._changes
+
+    async def public_authority(self, authority_id: str) -> Authority | None:
+        """Return an authority by its opaque id alone: what it publishes is for everyone."""
+        self._look()
+        found = self._public.get(authority_id)
+        if found is None:
+            found = await authorities.find_public_authority(self._database, self.authority_mac, authority_id)
+            self._keep(self._public, authority_id, found)
+        return found
 
     async def authority(
         self, tenant: Tenant, name: str, *, looked_just_now: bool = False

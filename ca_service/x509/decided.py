@@ -57,7 +57,9 @@ def parse_request(request: CertificateRequest, profile: Profile, *, csr_field: s
     decidable = Decidable(
         public_key=public_key,
         key_algorithm=key_algorithm,
-        common_name=common_name.text if common_name is not None and common_name.fits else None,
+        common_name=common_name.text
+        if common_name is not None and _stands_in_subject(request, common_name)
+        else None,
         common_name_field=common_name_field,
         has_other_common_name=common_name is not None
         and all(entry.name.value != common_name.text for entry in ordered),
@@ -65,6 +67,15 @@ def parse_request(request: CertificateRequest, profile: Profile, *, csr_field: s
     )
     _verify_inside(decidable, profile, csr_field if isinstance(request, CsrRequest) else "key_algorithm")
     return decidable
+
+
+def _stands_in_subject(request: CertificateRequest, common_name: CommonName) -> bool:
+    """Return whether a common name goes into the subject too, and not only into the names.
+
+    Some clients (uacme) put an address into the CSR's common name, where nobody looks for addresses.
+    """
+    is_address = common_name.name is not None and common_name.name.kind is NameKind.IP
+    return common_name.fits and not (is_address and isinstance(request, CsrRequest))
 
 
 def _read(

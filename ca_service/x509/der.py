@@ -5,11 +5,17 @@ Source: X.690 sections 8.1 and 10.1. Only definite lengths in their shortest for
 
 from collections.abc import Iterator
 
+BOOLEAN = 0x01
 INTEGER = 0x02
+BIT_STRING = 0x03
+OCTET_STRING = 0x04
+NULL = 0x05
 OBJECT_IDENTIFIER = 0x06
 UTF8_STRING = 0x0C
 PRINTABLE_STRING = 0x13
+ENUMERATED = 0x0A
 IA5_STRING = 0x16
+GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 SET = 0x31
 
@@ -36,6 +42,15 @@ def only_element(data: bytes, tag: int) -> bytes:
     if found != tag or end != len(data):
         raise DerError(f"one element with tag {tag:#x} was expected")
     return data[start:end]
+
+
+def encoded(tag: int, *contents: bytes) -> bytes:
+    """Return one element of this tag around the contents, its length in the shortest form."""
+    length = sum(map(len, contents))
+    if length < 0x80:
+        return b"".join((bytes((tag, length)), *contents))
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return b"".join((bytes((tag, 0x80 | len(octets))), octets, *contents))
 
 
 def _header(data: bytes, offset: int) -> tuple[int, int, int]:

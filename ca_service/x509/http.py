@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from litestar import Request, Response, get, patch, post, route
 from litestar.params import FromPath
 
 from ca_service.custody.algorithms import KeyAlgorithm
-from ca_service.kernel.errors import MalformedError
+from ca_service.kernel.errors import MalformedError, UnsupportedMediaTypeError
 from ca_service.web.door import (
     PUBLIC,
     Page,
@@ -20,9 +21,10 @@ from ca_service.web.door import (
     page,
     parse_page,
     perform,
+    read_body,
     reads,
 )
-from ca_service.x509.artefacts import Artefact, Artefacts
+from ca_service.x509.artefacts import OCSP_RESPONSE, Artefact, Artefacts
 from ca_service.x509.authorities import AuthorityStatus
 from ca_service.x509.bodies import (
     AuthorityBody,
@@ -39,12 +41,15 @@ from ca_service.x509.bodies import (
     certificate_body,
     issued_body,
     parse_issue_request,
+    parse_pointers,
     parse_settings,
     parse_ttl,
     parse_word,
     profile_body,
 )
 from ca_service.x509.certificates import CertificateStatus
+from ca_service.x509.ocsp_requests import parse_request_in_path
+from ca_service.x509.ocsp_responder import OcspResponder
 from ca_service.x509.operations import (
     CertificateFilter,
     CreateAuthority,
@@ -253,6 +258,9 @@ async def update_profile(
         max_ttl=parse_ttl(body.max_ttl, field="max_ttl"),
         allows_wildcards=body.allows_wildcards,
         allows_other_common_name=body.allows_other_common_name,
+        revocation_pointers=None
+        if body.revocation_pointers is None
+        else parse_pointers(body.revocation_pointers),
     )
     outcome = await perform(request, UpdateProfile(project=project, name=name, changes=changes))
     return answer(outcome, profile_body(outcome.answer))
@@ -275,7 +283,7 @@ PROJECT_ROUTES = (
 )
 
 
-def public_routes(artefacts: Artefacts) -> list[Any]:
+def public_routes(artefacts: Artefacts, responder: OcspResponder) -> list[Any]:
     """Return the routes of what authorities publish: no token, every origin, cached (S21)."""
 
     @route("/pki/roots.pem", http_method=["GET", "HEAD"], opt=PUBLIC)
@@ -298,22 +306,51 @@ def public_routes(artefacts: Artefacts) -> list[Any]:
         """Answer an authority's CRL in DER."""
         return _publish(request, await artefacts.revocation_list(authority))
 
-    return [roots, certificate_der, certificate_pem, revocation_list]
+    @route("/pki/{authority:str}/ocsp/{asked:path}", http_method=["GET", "HEAD"], opt=PUBLIC)
+    async def read_status(request: AnyRequest, authority: FromPath[str]) -> Response[bytes]:
+        """Answer an OCSP request that stands in the address, in Base64 (RFC 6960 appendix A.1)."""
+        # The router would join what stands between two slashes; Base64 may hold two in a row.
+        asked = parse_request_in_path(request.scope["path"].partition("/ocsp/")[2])
+        found = responder.malformed() if asked is None else await responder.answer(authority, asked)
+        if found.artefact is not None:
+            return _publish(request, found.artefact)
+        headers = {"cache-control": "no-store", "access-control-allow-origin": "*"}
+        return octets(found.body, media_type=OCSP_RESPONSE, headers=headers)
+
+    @post("/pki/{authority:str}/ocsp", opt=PUBLIC)
+    async def ask_status(request: AnyRequest, authority: FromPath[str]) -> Response[bytes]:
+        """Answer an OCSP request."""
+        essence = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if essence != "application/ocsp-request":
+            detail = "Send the request in DER, with `Content-Type: application/ocsp-request`."
+            raise UnsupportedMediaTypeError(detail)
+        found = await responder.answer(authority, await read_body(request))
+        return octets(found.body, media_type=OCSP_RESPONSE, headers={"access-control-allow-origin": "*"})
+
+    return [roots, certificate_der, certificate_pem, revocation_list, read_status, ask_status]
 
 
 def _publish(request: AnyRequest, artefact: Artefact) -> Response[bytes]:
     headers = {
         "etag": artefact.etag,
-        "last-modified": format_datetime(artefact.last_modified, usegmt=True),
+        "last-modified": _http_date(artefact.last_modified),
         "cache-control": f"public, max-age={artefact.max_age}",
         "access-control-allow-origin": "*",
     }
-    wanted = request.headers.get("if-none-match", "")
+    if artefact.expires is not None:
+        headers["expires"] = _http_date(artefact.expires)
+        headers["cache-control"] += ", no-transform, must-revalidate"
+    wanted = request.headers.get("if-none-match")
     # Weak comparison, as RFC 9110 section 13.1.2 says.
-    known = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+    known = () if wanted is None else {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
     if artefact.etag in known or "*" in known:
         return octets(b"", media_type=artefact.media_type, headers=headers, status=304)
     return octets(artefact.body, media_type=artefact.media_type, headers=headers)
+
+
+@lru_cache(maxsize=1024)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
 
 
 def _status(text: str | None) -> CertificateStatus | None:

@@ -32,7 +32,7 @@ def build(ground: Ground) -> Contribution:
 
     return Contribution(
         handlers=assembly.handlers,
-        routes=[*PROJECT_ROUTES, *public_routes(assembly.artefacts)],
+        routes=[*PROJECT_ROUTES, *public_routes(assembly.artefacts, assembly.responder)],
         timers=timers(assembly.publisher),
         first_start=first_start,
         status=status,

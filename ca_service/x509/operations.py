@@ -11,7 +11,7 @@ from ca_service.kernel.secret_value import SecretValue
 from ca_service.policy.names import Name
 from ca_service.x509.authorities import Authority, AuthorityStatus
 from ca_service.x509.certificates import Certificate, CertificateStatus
-from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus
+from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus, RevocationPointer
 from ca_service.x509.reasons import RevocationReason
 
 
@@ -91,19 +91,23 @@ class IssueCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
     """Issue one certificate from a profile (RFC 5280).
 
     `authority` chooses another than the profile's own. `ttl` asks for a lifetime from now and is refused
-    above a ceiling; left out, `preferred_ttl` or else the profile's default is taken and clamped. `proofs`
+    above a ceiling; left out, `preferred_ttl` or else the profile's default is taken and clamped.
+    `not_before` and `not_after` (whole seconds) ask for exact ends instead and are refused alike. `proofs`
     and `directory` are ACME's, `renewed_from` the id of the certificate that this one renews. `csr_field` is
     the part of the door's request that errors about a CSR name.
     """
 
     action: ClassVar[str] = "x509:issue"
     idempotent: ClassVar[bool] = True
+    for_sponsor: ClassVar[bool] = True
 
     profile: str
     authority: str | None = None
     request: CertificateRequest
     ttl: timedelta | None = None
     preferred_ttl: timedelta | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
     proofs: tuple[NameProof, ...] = ()
     directory: str | None = None
     renewed_from: str | None = None
@@ -149,6 +153,7 @@ class RevokeCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_onl
     """
 
     action: ClassVar[str] = "x509:revoke"
+    takes_away: ClassVar[bool] = True
 
     certificate: str
     reason: RevocationReason = RevocationReason.UNSPECIFIED
@@ -163,6 +168,7 @@ class RenewCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
 
     action: ClassVar[str] = "x509:renew"
     idempotent: ClassVar[bool] = True
+    for_sponsor: ClassVar[bool] = True
 
     certificate: str
     csr_der: bytes | None = None
@@ -177,6 +183,7 @@ class DescribedAuthority(Struct, frozen=True, kw_only=True):
     chain_pem: tuple[str, ...]
     certificate_url: str
     crl_url: str
+    ocsp_url: str
 
 
 class ListAuthorities(ProjectOperation[tuple[DescribedAuthority, ...]], frozen=True, kw_only=True):
@@ -253,6 +260,7 @@ class ProfileChanges(Struct, frozen=True, kw_only=True):
     max_ttl: timedelta | None = None
     allows_wildcards: bool | None = None
     allows_other_common_name: bool | None = None
+    revocation_pointers: tuple[RevocationPointer, ...] | None = None
 
 
 class UpdateProfile(ProjectOperation[Profile], frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from ca_service.x509.publication import PUBLISHER
 
 SCHEMA = """
 // The certificate authority. `name` in the context of x509:issue has the kind dns, ip, email, uri, or
-// common-name for a common name that is none of these; the envelope is decided without a name.
+// common-name for a common name that is none of these; the envelope is decided without a name. `eab` is the
+// identity on whose behalf an ACME account asks (S2).
 entity Authority in [Project] = { name: String };
 entity Profile in [Project] = { name: String };
 entity Certificate in [Project] = { profile: String, authority: String };
@@ -14,7 +15,8 @@ action "x509:issue" in [Action::"uses"] appliesTo {
   principal: [Identity, User, System, Acme::Account],
   resource: [Authority],
   context: {
-    profile: String, key_algorithm: String, ttl: duration, name?: Name, proof?: String, directory?: String
+    profile: String, key_algorithm: String, ttl: duration, name?: Name, proof?: String, directory?: String,
+    eab?: String
   }
 };
 // `own`: the certificate was issued to the caller.
@@ -68,9 +70,9 @@ POLICIES = (
         "resource is Certificate) when { context has own && context.own };",
     ),
     BuiltInPolicy(
-        "built-in:x509-acme-key",
+        "built-in:x509-acme-proof",
         'permit(principal is Acme::Account, action == Action::"x509:revoke", resource is Certificate) '
-        'when { context has proof && context.proof == "key" };',
+        'when { context has proof && ["key", "authorizations"].contains(context.proof) };',
     ),
     BuiltInPolicy(
         "built-in:x509-acme-authority",

@@ -22,6 +22,13 @@ class Purpose(StrEnum):
     CODE = "codeSigning"
 
 
+class RevocationPointer(StrEnum):
+    """Where a certificate says that its status is told (RFC 5280 sections 4.2.1.13 and 4.2.2.1)."""
+
+    CRL = "crl"
+    OCSP = "ocsp"
+
+
 class ProfileStatus(StrEnum):
     """Whether anything is issued from it."""
 
@@ -34,7 +41,8 @@ class ProfileSettings(Struct, frozen=True, kw_only=True):
 
     `authority` is the name of the authority that issues unless the request chooses another of `authorities`.
     A common name that is no DNS name, no address and none of the names needs `allows_other_common_name`, and
-    is then put to the policy as a name of the kind `common-name`.
+    is then put to the policy as a name of the kind `common-name`. What was written before there were
+    `revocation_pointers` has the CRL alone, as its certificates had.
     """
 
     authority: str
@@ -46,6 +54,7 @@ class ProfileSettings(Struct, frozen=True, kw_only=True):
     max_ttl: timedelta = MAX_TTL
     allows_wildcards: bool = True
     allows_other_common_name: bool = False
+    revocation_pointers: tuple[RevocationPointer, ...] = (RevocationPointer.CRL,)
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -64,6 +73,7 @@ SERVER_SETTINGS = ProfileSettings(
     authority="issuing",
     purposes=(Purpose.SERVER,),
     name_kinds=(NameKind.DNS, NameKind.IP),
+    revocation_pointers=(RevocationPointer.CRL, RevocationPointer.OCSP),
 )
 CLIENT_SETTINGS = ProfileSettings(
     authority="issuing",

@@ -12,7 +12,7 @@ from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.policy.names import Name, NameKind, name_of_address
 from ca_service.x509.errors import ArtefactMismatchError
 from ca_service.x509.issuers import Issuer, encoded_extension
-from ca_service.x509.profiles import Purpose
+from ca_service.x509.profiles import Purpose, RevocationPointer
 from ca_service.x509.requests import PublicKey
 from ca_service.x509.validity import Validity
 
@@ -42,6 +42,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     names: tuple[Name, ...]
     purposes: tuple[Purpose, ...]
     key_algorithm: KeyAlgorithm
+    revocation_pointers: tuple[RevocationPointer, ...] = (RevocationPointer.CRL,)
 
 
 def leaf_template(
@@ -81,7 +82,7 @@ def _extensions(
         )
     identifier = x509.SubjectKeyIdentifier.from_public_key(public_key)
     extensions.append(x509.Extension(identifier.oid, critical=False, value=identifier))
-    extensions.extend(issuer.extensions)
+    extensions.extend(issuer.extensions_with(subject.revocation_pointers))
     return extensions
 
 

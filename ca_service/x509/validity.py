@@ -9,6 +9,8 @@ from ca_service.x509.profiles import ProfileSettings
 
 #: For clients whose clocks are behind.
 BACKDATING = timedelta(minutes=5)
+#: As far back as a caller may have a certificate begin.
+FURTHEST_BACKDATING = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
 
 
@@ -46,3 +48,47 @@ def validity_from(now: datetime, ttl: timedelta, issuer: Validity) -> Validity:
     # The last second belongs to the certificate, so it is one less than the lifetime; never less than one.
     end = max((now + ttl).replace(microsecond=0) - _SECOND, moment + _SECOND)
     return Validity(start, min(end, issuer.not_after))
+
+
+def ttl_until(
+    not_before: datetime | None, not_after: datetime | None, *, now: datetime, default: timedelta
+) -> timedelta | None:
+    """Return the lifetime from now that these ends ask for; None if neither is given.
+
+    A beginning without an end takes the default from there on.
+    """
+    if not_after is not None:
+        return not_after - now
+    return None if not_before is None else max(now, not_before) - now + default
+
+
+def validity_between(
+    within: Validity,
+    not_before: datetime | None,
+    not_after: datetime | None,
+    *,
+    now: datetime,
+    issuer: Validity,
+) -> Validity:
+    """Return `within` with the ends that were asked for, exactly, in place of its own.
+
+    A beginning too far back is moved up to an hour before now. Raises ProfileRefusedError for an end beyond
+    the issuer's, or one that leaves nothing.
+    """
+    start, end = within.not_before, within.not_after
+    if not_before is not None:
+        earliest = max((now - FURTHEST_BACKDATING).replace(microsecond=0), issuer.not_before)
+        start = max(not_before.replace(microsecond=0), earliest)
+    if not_after is not None:
+        end = not_after.replace(microsecond=0)
+        if end > issuer.not_after:
+            last = f"{issuer.not_after:%Y-%m-%dT%H:%M:%SZ}"
+            detail = f"The authority's own certificate ends at {last}; ask for an earlier end."
+            raise ProfileRefusedError(detail, field="not_after", rule="authority-ends")
+    if end <= start:
+        raise ProfileRefusedError(
+            "Nothing is left between the beginning and the end that were asked for.",
+            field="not_after",
+            rule="validity-empty",
+        )
+    return Validity(start, end)

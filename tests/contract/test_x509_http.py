@@ -29,7 +29,7 @@ class Site:
 
     def __init__(self, runner: asyncio.Runner, ground: CertificateGround) -> None:
         self._runner = runner
-        routes = [*PROJECT_ROUTES, *public_routes(ground.assembly.artefacts)]
+        routes = [*PROJECT_ROUTES, *public_routes(ground.assembly.artefacts, ground.assembly.responder)]
         gate: Any = ground.gate
         self.ground = ground
         self.tls = InProcess(routes, gate=gate).front
@@ -240,6 +240,7 @@ def test_authorities_show_their_public_addresses(site: Site) -> None:
     root, issuing = site.get(f"{BASE}/authorities").json()["items"]
     assert (root["parent"], issuing["parent"]) == (None, "root")
     assert issuing["crl_url"] == f"http://pki.test:8080/pki/{issuing['id']}/crl"
+    assert issuing["ocsp_url"] == f"http://pki.test:8080/pki/{issuing['id']}/ocsp"
     assert site.get(f"{BASE}/authorities/issuing").json() == issuing
 
 

@@ -102,6 +102,7 @@ async def test_the_certificate_carries_the_public_addresses(ground: CertificateG
     assert point.full_name is not None
     assert [point.full_name[0].value, *(entry.access_location.value for entry in access)] == [
         f"{PLAIN_URL}/pki/{issued.authority_id}/crl",
+        f"{PLAIN_URL}/pki/{issued.authority_id}/ocsp",
         f"{PLAIN_URL}/pki/{issued.authority_id}/ca.der",
     ]
 
@@ -129,6 +130,13 @@ async def test_a_common_name_that_is_a_dns_name_becomes_a_name(ground: Certifica
         ["api.example.com"],
         False,
     )
+
+
+async def test_an_address_as_common_name_of_a_csr_becomes_a_name_only(ground: CertificateGround) -> None:
+    issued = await ground.issue(csr=make_csr(common_name="10.0.0.7"))
+    certificate = parse(issued.certificate_pem)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert (certificate.subject.rdns, [str(name.value) for name in names]) == ([], ["10.0.0.7"])
 
 
 async def test_the_chain_is_issuer_first_without_leaf_and_root(ground: CertificateGround) -> None:

@@ -39,6 +39,9 @@ async def verify_settings(catalogue: Catalogue, tenant: Tenant, settings: Profil
         if not values or len(set(values)) != len(values):
             detail = f"A profile has at least one of {field}, and each of them once."
             raise ProfileRefusedError(detail, field=field, rule="profile-empty")
+    if len(set(settings.revocation_pointers)) != len(settings.revocation_pointers):
+        detail = "A profile names each of revocation_pointers once."
+        raise ProfileRefusedError(detail, field="revocation_pointers", rule="profile-revocation-pointers")
     if NameKind.PRINCIPAL in settings.name_kinds:
         detail = "Principals stand in SSH certificates only; use dns, ip, email or uri."
         raise ProfileRefusedError(detail, field="name_kinds", rule="profile-name-kind")

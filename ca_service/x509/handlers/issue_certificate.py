@@ -1,7 +1,7 @@
 """Issues certificates: every one of them, whichever door asked."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -26,20 +26,29 @@ from ca_service.x509.selection import select_authority, select_profile
 from ca_service.x509.serial_numbers import new_serial_number
 from ca_service.x509.storage.certificates import insert_issued
 from ca_service.x509.template import Subject, leaf_template, verify_artefact
-from ca_service.x509.validity import validity_from, verify_ttl
+from ca_service.x509.validity import Validity, ttl_until, validity_between, validity_from, verify_ttl
 
 #: How policies see a common name that is none of the names.
 OTHER_COMMON_NAME = "common-name"
 
 
 class IssueDraft(Struct, frozen=True, kw_only=True):
-    """What will be issued. `ttl` was asked for, or is the default that the grant may still shorten."""
+    """What will be issued. `ttl` is `asked_ttl`, or the default that the grant may still shorten."""
 
     operation: IssueCertificate
     profile: Profile
     issuer: Issuer
     asked: Decidable
     ttl: timedelta
+    asked_ttl: timedelta | None
+
+    def validity(self, now: datetime, ttl: timedelta) -> Validity:
+        """Return the ends of the certificate. Raises ProfileRefusedError if it can have none."""
+        operation, issuer = self.operation, self.issuer.validity
+        ends = validity_from(now, ttl, issuer)
+        if operation.not_before is None and operation.not_after is None:
+            return ends
+        return validity_between(ends, operation.not_before, operation.not_after, now=now, issuer=issuer)
 
 
 class SignedCertificate(Struct, frozen=True, kw_only=True):
@@ -73,15 +82,22 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         profile = await select_profile(self._catalogue, call.home, operation.profile)
         authority = await select_authority(self._catalogue, profile, operation.authority)
         issuer = await self._catalogue.issuer(authority)
-        if operation.ttl is not None:
-            verify_ttl(operation.ttl, profile.settings, profile.name)
-            ttl = operation.ttl
+        settings = profile.settings
+        asked_ttl = operation.ttl
+        if asked_ttl is None:
+            ends = (operation.not_before, operation.not_after)
+            asked_ttl = ttl_until(*ends, now=call.now, default=settings.default_ttl)
+        if asked_ttl is not None:
+            verify_ttl(asked_ttl, settings, profile.name)
+            ttl = asked_ttl
         else:
-            ttl = min(operation.preferred_ttl or profile.settings.default_ttl, profile.settings.max_ttl)
-        # Refused here, before anybody is asked for permission, if the issuer has ended.
-        validity_from(call.now, ttl, issuer.validity)
+            ttl = min(operation.preferred_ttl or settings.default_ttl, settings.max_ttl)
         asked = parse_request(operation.request, profile, csr_field=operation.csr_field)
-        draft = IssueDraft(operation=operation, profile=profile, issuer=issuer, asked=asked, ttl=ttl)
+        draft = IssueDraft(
+            operation=operation, profile=profile, issuer=issuer, asked=asked, ttl=ttl, asked_ttl=asked_ttl
+        )
+        # Refused here, before anybody is asked for permission, if the issuer has ended.
+        draft.validity(call.now, ttl)
         details = {
             "profile": profile.name,
             "authority": authority.name,
@@ -90,9 +106,9 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         }
         if asked.has_other_common_name:
             details["common_name"] = asked.common_name or ""
-        return Prepared(draft, self._accesses(draft), details)
+        return Prepared(draft, self._accesses(call, draft), details)
 
-    def _accesses(self, draft: IssueDraft) -> tuple[Access, ...]:
+    def _accesses(self, call: Call, draft: IssueDraft) -> tuple[Access, ...]:
         operation, asked = draft.operation, draft.asked
         resource = authority_resource(draft.issuer.authority)
         envelope: dict[str, ContextValue] = {
@@ -102,11 +118,13 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         }
         if operation.directory is not None:
             envelope["directory"] = operation.directory
+        if call.caller.on_behalf_of is not None:
+            envelope["eab"] = call.caller.on_behalf_of.id
         proofs = {proof.name: proof.method for proof in operation.proofs}
 
         def ask(context: dict[str, ContextValue], field: str | None) -> Access:
             return Access(
-                operation.action, resource, "x509:read-authority", envelope | context, operation.ttl, field
+                operation.action, resource, "x509:read-authority", envelope | context, draft.asked_ttl, field
             )
 
         accesses = [ask({}, None)]
@@ -128,9 +146,9 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         """Make the key if we are to, sign, and read what was signed again."""
         asked, issuer, operation = draft.asked, draft.issuer, draft.operation
         ttl = draft.ttl
-        if operation.ttl is None and grant.max_ttl is not None:
+        if draft.asked_ttl is None and grant.max_ttl is not None:
             ttl = min(ttl, grant.max_ttl)
-        validity = validity_from(call.now, ttl, issuer.validity)
+        validity = draft.validity(call.now, ttl)
         private_key, public_key = None, asked.public_key
         if public_key is None:
             generated = await self._custody.generate(asked.key_algorithm)
@@ -140,6 +158,7 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             names=tuple(entry.name for entry in asked.names),
             purposes=draft.profile.settings.purposes,
             key_algorithm=asked.key_algorithm,
+            revocation_pointers=draft.profile.settings.revocation_pointers,
         )
         serial_number = new_serial_number(self._randomness)
         template = leaf_template(issuer, subject, public_key, serial_number, validity)
@@ -181,10 +200,7 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         """Put it into the inventory, if authority and profile are still those that were decided on."""
         del call
         certificate, issuer = signed.certificate, signed.issuer
-        if not await insert_issued(transaction, certificate, issuer.authority, signed.profile):
-            self._catalogue.forget()
-            detail = "The profile or the authority was changed meanwhile; nothing was issued, ask again."
-            raise ChangedMeanwhileError(detail)
+        insert_issued(transaction, certificate, issuer.authority, signed.profile, self._found_changed)
         return IssuedCertificate(
             id=certificate.id,
             serial_number=certificate.serial_number,
@@ -200,6 +216,12 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             common_name=certificate.common_name,
             names=certificate.names,
             key_algorithm=certificate.key_algorithm,
+        )
+
+    def _found_changed(self) -> ChangedMeanwhileError:
+        self._catalogue.forget()
+        return ChangedMeanwhileError(
+            "The profile or the authority was changed meanwhile; nothing was issued, ask again."
         )
 
     def details(self, answer: IssuedCertificate) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ def describe_authority(
         chain_pem=tuple(pem_of(link.certificate_der) for link in above if not link.is_root),
         certificate_url=catalogue.addresses.certificate(authority.id),
         crl_url=catalogue.addresses.revocation_list(authority.id),
+        ocsp_url=catalogue.addresses.responder(authority.id),
     )
 
 

@@ -62,6 +62,9 @@ class RevokeCertificateHandler(Handler[RevokeCertificate, RevokeDraft, RevokeDra
         if await revoke_certificate(transaction, certificate, signed.reason):
             await want_publication(transaction, tenant, authority_id)
             await forget_answers(transaction, tenant, certificate.id)
+            # OCSP answers that were signed before, in this or another process, are looked at again.
+            transaction.announce()
+            transaction.on_commit(self._catalogue.forget)
             loop = asyncio.get_running_loop()
             transaction.on_commit(
                 lambda: _start(loop, self._publisher, certificate),

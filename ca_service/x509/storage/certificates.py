@@ -1,6 +1,6 @@
 """Rows of certificates: written once, changed only by their revocation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -133,20 +133,23 @@ async def refetch_certificate(transaction: Transaction, certificate: Certificate
     return None if row is None else certificate_of(row)
 
 
-async def insert_issued(
-    transaction: Transaction, certificate: Certificate, authority: Authority, profile: Profile
-) -> bool:
-    """Keep a new certificate; False if the authority or the profile is no longer what it was decided on."""
-    inserted = await transaction.execute(
+def insert_issued(
+    transaction: Transaction,
+    certificate: Certificate,
+    authority: Authority,
+    profile: Profile,
+    otherwise: Callable[[], Exception],
+) -> None:
+    """Keep a new certificate; `otherwise()` ends it all if authority or profile changed meanwhile."""
+    transaction.require(
         _INSERT_IF_UNCHANGED,
+        otherwise,
         authority_version=authority.version,
         profile_id=profile.id,
         profile_version=profile.version,
         **_values(certificate),
     )
-    if inserted:
-        _insert_names(transaction, certificate)
-    return inserted == 1
+    _insert_names(transaction, certificate)
 
 
 async def insert_own(transaction: Transaction, certificate: Certificate) -> None:

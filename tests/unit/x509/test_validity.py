@@ -6,7 +6,7 @@ import pytest
 
 from ca_service.kernel.errors import UnacceptableError
 from ca_service.x509.profiles import SERVER_SETTINGS
-from ca_service.x509.validity import Validity, validity_from, verify_ttl
+from ca_service.x509.validity import Validity, ttl_until, validity_between, validity_from, verify_ttl
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 ISSUER = Validity(
@@ -61,3 +61,57 @@ def test_above_the_ceiling_is_refused_and_the_ceiling_named() -> None:
         verify_ttl(SERVER_SETTINGS.max_ttl + timedelta(seconds=1), SERVER_SETTINGS, "server")
     assert (caught.value.field, caught.value.rule) == ("ttl", "profile-max-ttl")
     assert "200 days" in caught.value.detail
+
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+WHOLE = NOW.replace(microsecond=0)
+
+
+def between(not_before: datetime | None, not_after: datetime | None) -> Validity:
+    """Return the ends that a request for these gets from an issuer that lives long enough."""
+    ttl = ttl_until(not_before, not_after, now=NOW, default=47 * DAY)
+    assert ttl is not None
+    within = validity_from(NOW, ttl, ISSUER)
+    return validity_between(within, not_before, not_after, now=NOW, issuer=ISSUER)
+
+
+def test_ends_that_were_asked_for_are_exact() -> None:
+    assert between(WHOLE + HOUR, WHOLE + DAY) == Validity(WHOLE + HOUR, WHOLE + DAY)
+
+
+def test_an_end_alone_leaves_the_beginning() -> None:
+    found = between(None, WHOLE + DAY)
+    assert (found.not_after, NOW - found.not_before <= timedelta(minutes=5)) == (WHOLE + DAY, True)
+
+
+def test_a_beginning_alone_takes_the_default_lifetime_from_there() -> None:
+    found = between(WHOLE + DAY, None)
+    assert (found.not_before, found.not_after - found.not_before) == (
+        WHOLE + DAY,
+        47 * DAY - timedelta(seconds=1),
+    )
+
+
+def test_a_beginning_is_never_dated_back_by_more_than_an_hour() -> None:
+    assert between(WHOLE - DAY, WHOLE + DAY).not_before == WHOLE - HOUR
+
+
+def test_no_ends_ask_for_no_lifetime() -> None:
+    assert ttl_until(None, None, now=NOW, default=DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("not_before", "not_after", "rule"),
+    [
+        (None, ISSUER.not_after + timedelta(seconds=1), "authority-ends"),
+        (WHOLE + DAY, WHOLE + DAY, "validity-empty"),
+        (WHOLE + 2 * DAY, WHOLE + DAY, "validity-empty"),
+    ],
+    ids=["beyond-the-issuer", "equal", "reversed"],
+)
+def test_ends_that_cannot_be_had_are_refused(
+    not_before: datetime | None, not_after: datetime, rule: str
+) -> None:
+    with pytest.raises(UnacceptableError) as caught:
+        between(not_before, not_after)
+    assert caught.value.rule == rule
