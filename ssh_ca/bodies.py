@@ -1,29 +1,37 @@
 """The JSON of the SSH doors, and how it becomes operations and comes back from answers."""
 
+import re
 from datetime import datetime
 from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.gate.caller import CallerKind
+from ca_service.gate.principals import cedar_name
 from ca_service.kernel.errors import MalformedError
+from ca_service.policy.values import Entity
 from ca_service.web.durations import parse_duration, whole_seconds
 from ssh_ca.authorities import SshAuthority
 from ssh_ca.certificates import CertificateStatus, CertificateType
 from ssh_ca.encoder import public_key_line
 from ssh_ca.errors import SelectorRefusedError
 from ssh_ca.operations import (
+    ByAuthority,
+    ByIdentity,
     ByKeyId,
     ByPublicKey,
     BySerialNumber,
     IssuedSshCertificate,
     ListedSshCertificate,
+    RevocationSelector,
 )
 from ssh_ca.profiles import ProfileSettings, SshProfile
 from ssh_ca.public_keys import KEY_TYPES, fingerprint_of
 
 W = TypeVar("W", CertificateType, CertificateStatus, KeyAlgorithm)
 
+_ASKER = re.compile(r"[a-z]{2,8}_[0-9A-Za-z_-]{1,64}")
 _MOST_SERIAL_NUMBER = 2**63 - 1
 
 
@@ -73,23 +81,31 @@ class CertificateBody(Struct, frozen=True, kw_only=True):
 
 
 class RevokeBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Name certificates in one way: `serial_number` with `authority`, `key_id`, or `public_key`."""
+    """Name certificates in one way: `authority` with `serial_number`, or with `everything` said outright.
+
+    `for_good` is of `key_id`.
+    """
 
     serial_number: str | int | None = None
     authority: str | None = None
     key_id: str | None = None
     public_key: str | None = None
+    identity: str | None = None
+    for_good: bool = False
+    everything: bool = False
 
 
 class RevokedBody(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was asked for, and every certificate it covers."""
+    """What was asked for, and every certificate it covers; those of a whole authority are only counted."""
 
     revoked_at: datetime
     items: tuple[CertificateBody, ...]
+    newly_revoked: int
     serial_number: str | None = None
     authority: str | None = None
     key_id: str | None = None
     public_key: str | None = None
+    identity: str | None = None
 
 
 class CreateAuthorityBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,22 +183,49 @@ def parse_serial_number(value: str | int, *, field: str = "serial_number") -> in
     return int(text)
 
 
-def parse_selector(body: RevokeBody) -> BySerialNumber | ByKeyId | ByPublicKey:
+def parse_selector(body: RevokeBody) -> RevocationSelector:
     """Return what a revocation is of. Raises SelectorRefusedError unless exactly one way is given."""
-    ways = (body.serial_number is not None, body.key_id is not None, body.public_key is not None)
-    if sum(ways) != 1 or (body.serial_number is None) != (body.authority is None):
-        raise SelectorRefusedError(
-            'Give one of `{"serial_number", "authority"}`, `{"key_id"}` and `{"public_key"}`.',
-            field="authority" if body.serial_number is not None and sum(ways) == 1 else None,
-            rule="selector",
+    match body:
+        case RevokeBody(serial_number=str() | int() as number, authority=str() as authority):
+            selector: RevocationSelector = BySerialNumber(parse_serial_number(number), authority)
+        case RevokeBody(serial_number=None, authority=str() as authority, everything=True):
+            selector = ByAuthority(authority)
+        case RevokeBody(key_id=str() as key_id):
+            selector = ByKeyId(key_id, body.for_good)
+        case RevokeBody(public_key=str() as public_key):
+            selector = ByPublicKey(public_key)
+        case RevokeBody(identity=str() as identity):
+            selector = ByIdentity(parse_asker(identity))
+        case _:
+            raise _refused_selector(body)
+    given = (body.serial_number or body.authority, body.key_id, body.public_key, body.identity)
+    is_everything_misplaced = body.everything and not isinstance(selector, ByAuthority)
+    is_for_good_misplaced = body.for_good and body.key_id is None
+    if sum(way is not None for way in given) != 1 or is_everything_misplaced or is_for_good_misplaced:
+        raise _refused_selector(body)
+    return selector
+
+
+def _refused_selector(body: RevokeBody) -> SelectorRefusedError:
+    is_number_alone = body.serial_number is not None and body.authority is None
+    return SelectorRefusedError(
+        'Give one of `{"serial_number", "authority"}`, `{"key_id"}`, `{"key_id", "for_good"}`, '
+        '`{"public_key"}`, `{"identity"}` and `{"authority", "everything"}`.',
+        field="authority" if is_number_alone else None,
+        rule="selector",
+    )
+
+
+def parse_asker(text: str) -> str:
+    """Return an identity or user as the inventory names who asked. Raises MalformedError."""
+    if not _ASKER.fullmatch(text):
+        raise MalformedError(
+            "identity is the id of an identity or user, such as idn_…, as the trail shows it.",
+            field="identity",
+            rule="id",
         )
-    if body.serial_number is not None:
-        assert body.authority is not None
-        return BySerialNumber(parse_serial_number(body.serial_number), body.authority)
-    if body.key_id is not None:
-        return ByKeyId(body.key_id)
-    assert body.public_key is not None
-    return ByPublicKey(body.public_key)
+    kind = CallerKind.USER if text.startswith("usr_") else CallerKind.IDENTITY
+    return cedar_name(Entity(kind.value, text))
 
 
 def parse_settings(body: CreateProfileBody) -> ProfileSettings:

@@ -90,6 +90,13 @@ class Catalogue:
         """Return the profiles of a project by name."""
         return await profiles.list_profiles(self.database, self.profile_mac, tenant)
 
+    async def signer(self, authority: SshAuthority) -> Signer:
+        """Return the signer of an authority. Raises IntegrityError if it has another key."""
+        signer = await self._custody.signer(authority.tenant, authority.key_id)
+        if public_key_blob(signer.public_key) != authority.public_key:
+            raise IntegrityError(f"The key of the authority {authority.id} is not the one it was made with.")
+        return signer
+
     async def _load(self, tenant: Tenant, profile_name: str) -> Issuer:
         profile = await profiles.find_profile(self.database, self.profile_mac, tenant, profile_name)
         if profile is None:
@@ -106,7 +113,4 @@ class Catalogue:
                 field="profile",
                 rule="profile-disabled",
             )
-        signer = await self._custody.signer(tenant, authority.key_id)
-        if public_key_blob(signer.public_key) != authority.public_key:
-            raise IntegrityError(f"The key of the authority {authority.id} is not the one it was made with.")
-        return Issuer(profile, authority, signer)
+        return Issuer(profile, authority, await self.signer(authority))

@@ -75,7 +75,7 @@ def sign_certificate(
     result does not read back as `content`.
     """
     unsigned = _unsigned(content, authority_key, nonce)
-    certificate = unsigned + string(_signature(signer, unsigned))
+    certificate = unsigned + string(signature_over(signer, unsigned))
     try:
         found = read_certificate(certificate, signer.public_key)
     except (WireError, KeywrightError) as error:
@@ -159,7 +159,8 @@ def _options(options: tuple[tuple[str, str], ...]) -> bytes:
     return b"".join(string(name) + string(string(value) if value else b"") for name, value in encoded)
 
 
-def _signature(signer: Signer, data: bytes) -> bytes:
+def signature_over(signer: Signer, data: bytes) -> bytes:
+    """Return a signature in wire format (RFC 4253 section 6.6, RFC 8332, RFC 5656); RSA is rsa-sha2-512."""
     key = signer.public_key
     if isinstance(key, ed25519.Ed25519PublicKey):
         return string(b"ssh-ed25519") + string(signer.sign(data))

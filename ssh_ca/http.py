@@ -1,12 +1,13 @@
-"""The door of the SSH authority: our own API, and the public keys that are for everyone."""
+"""The door of the SSH authority: our own API, and the public keys and revocation lists for everyone."""
 
+from email.utils import format_datetime
 from typing import Any
 
 from litestar import Request, Response, get, post, route
 from litestar.params import FromPath
 
 from ca_service.custody.algorithms import KeyAlgorithm
-from ca_service.kernel.errors import MalformedError
+from ca_service.kernel.errors import MalformedError, NotFoundError
 from ca_service.web.door import (
     PUBLIC,
     Page,
@@ -20,7 +21,7 @@ from ca_service.web.door import (
     reads,
 )
 from ca_service.web.durations import parse_duration
-from ssh_ca.artefacts import Artefacts
+from ssh_ca.artefacts import Artefacts, PublishedList
 from ssh_ca.bodies import (
     AuthorityBody,
     CertificateBody,
@@ -126,6 +127,8 @@ async def revoke_ssh_certificates(request: AnyRequest, project: FromPath[str]) -
         authority=body.authority,
         key_id=body.key_id,
         public_key=body.public_key,
+        identity=body.identity,
+        newly_revoked=outcome.answer.newly_revoked,
     )
     return answer(outcome, revoked)
 
@@ -212,4 +215,34 @@ def public_routes(artefacts: Artefacts) -> list[Any]:
         """Answer the keys that vouch for hosts, for `@cert-authority` in known_hosts."""
         return await publish(f"{project}/host-ca.pub")
 
-    return [user_authority_keys, host_authority_keys]
+    @route("/ssh/{project:str}/krl", http_method=["GET", "HEAD"], opt=PUBLIC)
+    async def key_revocation_list(request: AnyRequest, project: FromPath[str]) -> Response[bytes]:
+        """Answer a project's key revocation list, for `RevokedKeys`."""
+        found = await artefacts.revocation_list(project)
+        return _fresh(request, found, found.content, "application/octet-stream")
+
+    @route("/ssh/{project:str}/krl.sig", http_method=["GET", "HEAD"], opt=PUBLIC)
+    async def key_revocation_list_signature(request: AnyRequest, project: FromPath[str]) -> Response[bytes]:
+        """Answer the signature over that list, for `ssh-keygen -Y verify`."""
+        found = await artefacts.revocation_list(project)
+        if not found.signature:
+            raise NotFoundError("signature")
+        return _fresh(request, found, found.signature, "text/plain")
+
+    return [user_authority_keys, host_authority_keys, key_revocation_list, key_revocation_list_signature]
+
+
+def _fresh(request: AnyRequest, found: PublishedList, body: bytes, media_type: str) -> Response[bytes]:
+    # A cache asks us each time: a revocation is told at once. If-Modified-Since is not answered, because two
+    # lists may be of one second (RFC 9110 section 8.8.2.2).
+    headers = {
+        "etag": found.etag,
+        "last-modified": format_datetime(found.last_modified, usegmt=True),
+        "cache-control": "public, no-cache",
+        "access-control-allow-origin": "*",
+    }
+    # Weak comparison, as RFC 9110 section 13.1.2 says.
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if found.etag in known or "*" in known:
+        return octets(b"", media_type=media_type, headers=headers, status=304)
+    return octets(body, media_type=media_type, headers=headers)

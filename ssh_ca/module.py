@@ -17,6 +17,7 @@ from ssh_ca.first_start import found_authorities
 from ssh_ca.handlers.create_authority import CreateAuthorityHandler
 from ssh_ca.handlers.issue_certificate import IssueCertificateHandler
 from ssh_ca.handlers.profiles import CreateProfileHandler, ListProfilesReader, ReadProfileReader
+from ssh_ca.handlers.publish_revocation_list import PublishRevocationListHandler
 from ssh_ca.handlers.read_inventory import (
     ListAuthoritiesReader,
     ListCertificatesReader,
@@ -24,6 +25,7 @@ from ssh_ca.handlers.read_inventory import (
 )
 from ssh_ca.handlers.revoke_certificates import RevokeCertificatesHandler
 from ssh_ca.http import PROJECT_ROUTES, public_routes
+from ssh_ca.jobs import timers
 from ssh_ca.operations import (
     CreateSshAuthority,
     CreateSshProfile,
@@ -31,44 +33,14 @@ from ssh_ca.operations import (
     ListSshAuthorities,
     ListSshCertificates,
     ListSshProfiles,
+    PublishKeyRevocationList,
     ReadSshCertificate,
     ReadSshProfile,
     RevokeSshCertificates,
 )
+from ssh_ca.policies import POLICIES, SCHEMA
+from ssh_ca.publication import Publisher
 from ssh_ca.serial_numbers import SerialNumbers
-
-SCHEMA = """
-// The SSH authority. `cert_type` is user or host. A certificate is decided once without `name`, then for each
-// principal with it: kind principal for users, dns or ip for hosts.
-entity SshAuthority in [Project] = { name: String, cert_type: String };
-entity SshProfile in [Project] = { name: String, cert_type: String };
-
-action "ssh:sign" in [Action::"uses"] appliesTo {
-  principal: [Identity, User, System],
-  resource: [SshProfile],
-  context: {
-    profile: String, cert_type: String, key_type: String, key_id: String, ttl: duration, name?: Name,
-    critical_options: Set<String>, extensions: Set<String>, force_command?: String, source_address?: String
-  }
-};
-action "ssh:read" in [Action::"reads"] appliesTo {
-  principal: [Identity, User, System],
-  resource: [SshAuthority, SshProfile, Project]
-};
-action "ssh:revoke" in [Action::"uses"] appliesTo {
-  principal: [Identity, User, System],
-  resource: [SshAuthority]
-};
-// A serial number that the inventory does not know.
-action "ssh:revoke-unknown" in [Action::"manages"] appliesTo {
-  principal: [Identity, User],
-  resource: [SshAuthority]
-};
-action "ssh:manage" in [Action::"manages"] appliesTo {
-  principal: [Identity, User],
-  resource: [SshAuthority, SshProfile, Project]
-};
-"""
 
 
 def handlers_over(
@@ -77,12 +49,14 @@ def handlers_over(
     catalogue: Catalogue,
     identifiers: Identifiers,
     randomness: Randomness,
+    publisher: Publisher,
 ) -> Mapping[type[Operation[Any]], AnyHandler]:
     """Return the handler of each operation."""
     issue = IssueCertificateHandler(catalogue, SerialNumbers(database), identifiers, randomness)
     return {
         IssueSshCertificate: issue,
-        RevokeSshCertificates: RevokeCertificatesHandler(catalogue),
+        RevokeSshCertificates: RevokeCertificatesHandler(catalogue, publisher),
+        PublishKeyRevocationList: PublishRevocationListHandler(catalogue),
         ListSshCertificates: ListCertificatesReader(catalogue),
         ReadSshCertificate: ReadCertificateReader(catalogue),
         ListSshAuthorities: ListAuthoritiesReader(catalogue),
@@ -96,18 +70,20 @@ def handlers_over(
 def build(ground: Ground) -> Contribution:
     """Build the handlers and routes over the ground."""
     catalogue = Catalogue(ground.database, ground.custody, ground.policy)
-    artefacts = Artefacts(catalogue, StoredTenants(ground.database, ground.policy))
+    publisher = Publisher(ground.gate, ground.database, ground.identifiers)
+    artefacts = Artefacts(catalogue, StoredTenants(ground.database, ground.policy), publisher)
 
     async def first_start(caller: Caller) -> None:
         await found_authorities(ground.gate, ground.identifiers, caller)
 
     return Contribution(
         handlers=handlers_over(
-            ground.database, ground.custody, catalogue, ground.identifiers, ground.randomness
+            ground.database, ground.custody, catalogue, ground.identifiers, ground.randomness, publisher
         ),
         routes=[*PROJECT_ROUTES, *public_routes(artefacts)],
+        timers=timers(publisher),
         first_start=first_start,
     )
 
 
-MODULE = Module(name="ssh_ca", schema=SCHEMA, policies=(), build=build)
+MODULE = Module(name="ssh_ca", schema=SCHEMA, policies=POLICIES, build=build)

@@ -20,6 +20,7 @@ from ssh_ca.errors import NameTakenError
 from ssh_ca.operations import CreateSshAuthority
 from ssh_ca.public_keys import fingerprint_of
 from ssh_ca.storage.authorities import insert_authority
+from ssh_ca.storage.revocation_lists import prepare_revocation_list
 
 
 class NewAuthority(Struct, frozen=True):
@@ -70,6 +71,7 @@ class CreateAuthorityHandler(Handler[CreateSshAuthority, CreateSshAuthority, New
             await insert_authority(transaction, self._catalogue.authority_mac, signed.authority)
         except UniqueViolationError as error:
             raise name_taken("authority") from error
+        prepare_revocation_list(transaction, signed.authority.tenant)
         await self._catalogue.announce_change(transaction)
         return signed.authority
 

@@ -18,14 +18,16 @@ from ssh_ca.accesses import profile_resource
 from ssh_ca.catalogue import Catalogue, Issuer
 from ssh_ca.certificates import Certificate, CertificateContent, CertificateType
 from ssh_ca.encoder import certificate_line, sign_certificate
-from ssh_ca.errors import ChangedMeanwhileError, OptionRefusedError, PublicKeyRefusedError
+from ssh_ca.errors import ChangedMeanwhileError, KeyIdRefusedError, OptionRefusedError, PublicKeyRefusedError
 from ssh_ca.operations import IssuedSshCertificate, IssueSshCertificate
 from ssh_ca.options import FORCE_COMMAND, SOURCE_ADDRESS, parse_options
 from ssh_ca.principals import parse_key_id, parse_principals
 from ssh_ca.profiles import BACKDATING, SshProfile, lifetime_asked
 from ssh_ca.public_keys import SubjectKey, parse_public_key
+from ssh_ca.revoked import RevocationKind
 from ssh_ca.serial_numbers import SerialNumbers
-from ssh_ca.storage.certificates import insert_issued, is_key_revoked
+from ssh_ca.storage.certificates import insert_issued
+from ssh_ca.storage.revocations import require_not_revoked
 
 
 class IssueDraft(Struct, frozen=True, kw_only=True):
@@ -138,21 +140,20 @@ class IssueCertificateHandler(
     ) -> IssuedSshCertificate:
         """Put it into the inventory, if profile and authority are still those that were decided on."""
         certificate, issuer = signed.certificate, signed.issuer
-        caller = caller_name(call.caller)
-        if not await insert_issued(
-            transaction, certificate, signed.blob, caller, issuer.authority, issuer.profile
+        for kind, value, otherwise in (
+            (RevocationKind.PUBLIC_KEY, certificate.fingerprint, _key_was_revoked),
+            (RevocationKind.KEY_ID, certificate.key_id, _key_id_was_revoked),
         ):
-            if await is_key_revoked(transaction, call.home, certificate.fingerprint):
-                raise PublicKeyRefusedError(
-                    "This public key was revoked and is never certified again; make a new one.",
-                    field="public_key",
-                    rule="key-revoked",
-                )
-            self._catalogue.forget()
-            raise ChangedMeanwhileError(
-                "The profile or its authority was changed meanwhile; nothing was issued, ask again.",
-                retry_after=timedelta(seconds=1),
-            )
+            require_not_revoked(transaction, call.home, kind, value, otherwise)
+        insert_issued(
+            transaction,
+            certificate,
+            signed.blob,
+            caller_name(call.caller),
+            issuer.authority,
+            issuer.profile,
+            self._found_changed,
+        )
         return IssuedSshCertificate(
             id=certificate.id,
             serial_number=certificate.serial_number,
@@ -165,6 +166,10 @@ class IssueCertificateHandler(
             authority=certificate.authority,
             profile=certificate.profile,
         )
+
+    def _found_changed(self) -> ChangedMeanwhileError:
+        self._catalogue.forget()
+        return found_changed()
 
     def details(self, answer: IssuedSshCertificate) -> Mapping[str, Any]:
         """Return which certificate it became; sshd logs the number too."""
@@ -233,3 +238,27 @@ def _accesses(operation: IssueSshCertificate, draft: IssueDraft) -> tuple[Access
             Access(operation.action, resource, "ssh:read", context, operation.ttl, f"principals[{index}]")
         )
     return tuple(accesses)
+
+
+def _key_was_revoked() -> PublicKeyRefusedError:
+    return PublicKeyRefusedError(
+        "This public key was revoked and is never certified again; make a new one.",
+        field="public_key",
+        rule="key-revoked",
+    )
+
+
+def _key_id_was_revoked() -> KeyIdRefusedError:
+    return KeyIdRefusedError(
+        "This key id was revoked for good and is never certified again; use another.",
+        field="key_id",
+        rule="key-id-revoked",
+    )
+
+
+def found_changed() -> ChangedMeanwhileError:
+    """Return the error for a profile or authority that is not what it was when this was decided."""
+    return ChangedMeanwhileError(
+        "The profile or its authority was changed meanwhile; nothing was done, ask again.",
+        retry_after=timedelta(seconds=1),
+    )

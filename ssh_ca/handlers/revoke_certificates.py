@@ -1,5 +1,6 @@
-"""Revokes SSH certificates: by number, by key id, or by the key under them."""
+"""Revokes SSH certificates: by number, key id, key, who asked for them, or with a whole authority."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,126 +9,167 @@ from msgspec import Struct
 from ca_service.database.port import Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
 from ca_service.gate.idempotency import forget_answers
+from ca_service.gate.port import REPLAY_WINDOW
 from ca_service.gate.principals import caller_name
 from ca_service.kernel.errors import NotFoundError
+from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.values import Access, Grant
 from ssh_ca.accesses import authority_access, project_access
-from ssh_ca.authorities import SshAuthority
+from ssh_ca.authorities import AuthorityStatus, SshAuthority
 from ssh_ca.catalogue import Catalogue
 from ssh_ca.certificates import status_of
+from ssh_ca.handlers.issue_certificate import found_changed
 from ssh_ca.operations import (
+    ByAuthority,
+    ByIdentity,
     ByKeyId,
+    ByPublicKey,
     BySerialNumber,
     ListedSshCertificate,
     RevokedSshCertificates,
     RevokeSshCertificates,
 )
 from ssh_ca.principals import parse_key_id
-from ssh_ca.public_keys import parse_public_key
+from ssh_ca.profiles import BACKDATING
+from ssh_ca.public_keys import fingerprint_of, parse_public_key
+from ssh_ca.publication import Publisher
+from ssh_ca.revoked import RevocationKind
+from ssh_ca.storage.authorities import disable_authority
 from ssh_ca.storage.certificates import (
-    PUBLIC_KEY,
-    SERIAL_NUMBER,
     Selection,
     find_selected,
-    insert_revocation,
+    list_signed_since,
     refetch_selected,
     revoke_selected,
 )
+from ssh_ca.storage.revocation_lists import want_publication
+from ssh_ca.storage.revocations import insert_revocation
 
+_MANAGE = "ssh:manage"
 _UNKNOWN = "ssh:revoke-unknown"
 
 
-class Revocation(Struct, frozen=True, kw_only=True):
-    """What will be revoked: the selected certificates of the decided authorities.
+class Kept(Struct, frozen=True):
+    """What is kept beside the inventory: a lost number, a key id for good, a key, an authority."""
 
-    `kind` and `value` say what is kept beside the inventory: a lost number or a key; empty if nothing is.
-    """
+    kind: RevocationKind
+    value: str
+    authority_id: str = ""
+
+
+class RevokeDraft(Struct, frozen=True, kw_only=True):
+    """What will be revoked: the selected certificates of the decided authorities, or all of `authority`."""
 
     selection: Selection
     authority_ids: tuple[str, ...]
-    kind: str = ""
-    authority_id: str = ""
-    value: str = ""
+    kept: Kept | None = None
+    authority: SshAuthority | None = None
 
 
 class RevokeCertificatesHandler(
-    Handler[RevokeSshCertificates, Revocation, Revocation, RevokedSshCertificates]
+    Handler[RevokeSshCertificates, RevokeDraft, RevokeDraft, RevokedSshCertificates]
 ):
-    """Revokes whatever one selector covers."""
+    """Revokes whatever one selector covers; the key revocation list follows at the commit."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, publisher: Publisher) -> None:
         self._catalogue = catalogue
+        self._publisher = publisher
 
-    async def prepare(self, call: Call, operation: RevokeSshCertificates) -> Prepared[Revocation]:
+    async def prepare(self, call: Call, operation: RevokeSshCertificates) -> Prepared[RevokeDraft]:
         """Find what is covered, and ask about every authority that signed some of it."""
-        selector = operation.selector
-        if isinstance(selector, BySerialNumber):
-            return await self._by_serial_number(call, operation, selector)
-        if isinstance(selector, ByKeyId):
-            key_id = parse_key_id(selector.key_id)
-            return await self._by_key_id(call, operation, key_id)
-        key = parse_public_key(selector.public_key)
-        everything = await self._catalogue.authorities(call.home)
-        accesses = _accesses(operation.action, everything) or (project_access("ssh:manage", call.home),)
-        revocation = Revocation(
-            selection=Selection(fingerprint=key.fingerprint),
-            authority_ids=tuple(authority.id for authority in everything),
-            kind=PUBLIC_KEY,
-            value=key.fingerprint,
-        )
-        return Prepared(revocation, accesses, {"public_key": key.fingerprint})
+        match operation.selector:
+            case BySerialNumber() as selector:
+                return await self._by_serial_number(call, operation.action, selector)
+            case ByKeyId(key_id, True):
+                kept = Kept(RevocationKind.KEY_ID, parse_key_id(key_id))
+                return await self._for_good(call, operation.action, Selection(key_id=key_id), kept)
+            case ByKeyId(key_id):
+                return await self._inventory(call, operation.action, Selection(key_id=parse_key_id(key_id)))
+            case ByPublicKey(public_key):
+                kept = Kept(RevocationKind.PUBLIC_KEY, parse_public_key(public_key).fingerprint)
+                return await self._for_good(call, operation.action, Selection(fingerprint=kept.value), kept)
+            case ByIdentity(identity):
+                return await self._inventory(call, operation.action, Selection(caller=identity))
+            case ByAuthority(name):
+                return await self._by_authority(call, operation.action, name)
 
     async def _by_serial_number(
-        self, call: Call, operation: RevokeSshCertificates, selector: BySerialNumber
-    ) -> Prepared[Revocation]:
+        self, call: Call, action: str, selector: BySerialNumber
+    ) -> Prepared[RevokeDraft]:
         authority = await self._catalogue.authority(call.home, selector.authority)
         selection = Selection(serial_number=selector.serial_number, authority_id=authority.id)
         details = {"serial_number": str(selector.serial_number), "authority": authority.name}
-        accesses = (authority_access(operation.action, authority),)
+        accesses = (authority_access(action, authority),)
         if await find_selected(self._catalogue.database, call.home, selection):
-            return Prepared(Revocation(selection=selection, authority_ids=(authority.id,)), accesses, details)
-        unknown = Revocation(
+            return Prepared(
+                RevokeDraft(selection=selection, authority_ids=(authority.id,)), accesses, details
+            )
+        unknown = RevokeDraft(
             selection=selection,
             authority_ids=(authority.id,),
-            kind=SERIAL_NUMBER,
-            authority_id=authority.id,
-            value=str(selector.serial_number),
+            kept=Kept(RevocationKind.SERIAL_NUMBER, str(selector.serial_number), authority.id),
         )
         return Prepared(
             unknown, (*accesses, authority_access(_UNKNOWN, authority)), {**details, "unknown": True}
         )
 
-    async def _by_key_id(
-        self, call: Call, operation: RevokeSshCertificates, key_id: str
-    ) -> Prepared[Revocation]:
-        selection = Selection(key_id=key_id)
-        covered = {
-            each.authority_id for each in await find_selected(self._catalogue.database, call.home, selection)
-        }
+    async def _inventory(self, call: Call, action: str, selection: Selection) -> Prepared[RevokeDraft]:
+        """Cover what the inventory knows, and no more."""
+        found = await find_selected(self._catalogue.database, call.home, selection)
+        covered = {each.authority_id for each in found}
         if not covered:
             raise NotFoundError("certificate")
         signed_some = [each for each in await self._catalogue.authorities(call.home) if each.id in covered]
-        revocation = Revocation(
-            selection=selection, authority_ids=tuple(authority.id for authority in signed_some)
-        )
-        return Prepared(revocation, _accesses(operation.action, signed_some), {"key_id": key_id})
+        draft = RevokeDraft(selection=selection, authority_ids=_ids(signed_some))
+        return Prepared(draft, _accesses(action, signed_some), selection.parameters())
 
-    async def sign(self, call: Call, draft: Revocation, grant: Grant) -> Revocation:
-        """Return the draft: nothing is signed."""
+    async def _for_good(
+        self, call: Call, action: str, selection: Selection, kept: Kept
+    ) -> Prepared[RevokeDraft]:
+        """Cover what the inventory knows, what it lost, and whatever would come."""
+        everything = await self._catalogue.authorities(call.home)
+        accesses = _accesses(action, everything)
+        if kept.kind is RevocationKind.KEY_ID:
+            accesses += _accesses(_UNKNOWN, everything)
+        draft = RevokeDraft(selection=selection, authority_ids=_ids(everything), kept=kept)
+        details = {kept.kind.value: kept.value, "for_good": True}
+        return Prepared(draft, accesses or (project_access(_MANAGE, call.home),), details)
+
+    async def _by_authority(self, call: Call, action: str, name: str) -> Prepared[RevokeDraft]:
+        authority = await self._catalogue.authority(call.home, name)
+        draft = RevokeDraft(
+            selection=Selection(authority_id=authority.id),
+            authority_ids=(authority.id,),
+            kept=Kept(RevocationKind.AUTHORITY, fingerprint_of(authority.public_key), authority.id),
+            authority=authority,
+        )
+        accesses = (authority_access(action, authority), authority_access(_MANAGE, authority))
+        return Prepared(draft, accesses, {"authority": authority.name})
+
+    async def sign(self, call: Call, draft: RevokeDraft, grant: Grant) -> RevokeDraft:
+        """Return the draft: a revocation is not signed, the list that tells it is."""
         del call, grant
         return draft
 
     async def record(
-        self, transaction: Transaction, call: Call, signed: Revocation
+        self, transaction: Transaction, call: Call, signed: RevokeDraft
     ) -> RevokedSshCertificates:
-        """Mark what is covered, and forget the answers that could still be replayed."""
-        tenant = call.home
-        await revoke_selected(transaction, tenant, signed.selection, list(signed.authority_ids))
-        if signed.kind:
-            caller = caller_name(call.caller)
-            await insert_revocation(
-                transaction, tenant, signed.kind, signed.authority_id, signed.value, caller
+        """Mark what is covered, note that the list is behind, and forget answers that could be replayed."""
+        tenant, kept = call.home, signed.kept
+        newly = await revoke_selected(transaction, tenant, signed.selection, list(signed.authority_ids))
+        is_new = kept is not None and await insert_revocation(
+            transaction, tenant, kept.kind, kept.authority_id, kept.value, caller_name(call.caller)
+        )
+        if newly or is_new:
+            want_publication(transaction, tenant)
+            loop = asyncio.get_running_loop()
+            # The commit may be told in the writer's thread.
+            transaction.on_commit(
+                lambda: _call_soon(loop, self._publisher, tenant),
             )
+        if signed.authority is not None:
+            await self._end(transaction, signed.authority)
+            return RevokedSshCertificates(certificates=(), revoked_at=transaction.now, newly_revoked=newly)
         covered = [
             certificate
             for certificate in await refetch_selected(transaction, tenant, signed.selection)
@@ -137,12 +179,31 @@ class RevokeCertificatesHandler(
             await forget_answers(transaction, tenant, certificate.id)
         now = transaction.now
         listed = [ListedSshCertificate(certificate=each, status=status_of(each, now)) for each in covered]
-        return RevokedSshCertificates(certificates=tuple(listed), revoked_at=now)
+        return RevokedSshCertificates(certificates=tuple(listed), revoked_at=now, newly_revoked=newly)
+
+    async def _end(self, transaction: Transaction, authority: SshAuthority) -> None:
+        """Have the authority sign nothing any more, nor anything it signed be answered again."""
+        if authority.status is AuthorityStatus.ACTIVE:
+            if not await disable_authority(transaction, self._catalogue.authority_mac, authority):
+                raise found_changed()
+            await self._catalogue.announce_change(transaction)
+        since = transaction.now - REPLAY_WINDOW - BACKDATING
+        for made in await list_signed_since(transaction, authority.tenant, authority.id, since):
+            await forget_answers(transaction, authority.tenant, made)
 
     def details(self, answer: RevokedSshCertificates) -> Mapping[str, Any]:
         """Return how many certificates it covers, and the first of them."""
         certificates = [listed.certificate.id for listed in answer.certificates]
-        return {"count": len(certificates), "certificates": certificates[:100]}
+        count = len(certificates) or answer.newly_revoked
+        return {"count": count, "certificates": certificates[:100]}
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, publisher: Publisher, tenant: Tenant) -> None:
+    loop.call_soon_threadsafe(publisher.publish_soon, tenant)
+
+
+def _ids(authorities: list[SshAuthority]) -> tuple[str, ...]:
+    return tuple(authority.id for authority in authorities)
 
 
 def _accesses(action: str, authorities: list[SshAuthority]) -> tuple[Access, ...]:

@@ -1,5 +1,6 @@
 """Rows of authorities and their serial numbers. A MAC covers the columns that grant power (S5)."""
 
+import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
 from ca_service.custody.algorithms import KeyAlgorithm
@@ -21,6 +22,16 @@ _MINE = (T.c.organization == bindparam("organization"), T.c.project == bindparam
 _FIND = statement(select(*_SELECTED).where(*_MINE, T.c.name == bindparam("name")))
 _LIST = statement(select(*_SELECTED).where(*_MINE).order_by(T.c.name))
 _INSERT = statement(insert(T).values({column.name: bindparam(column.name) for column in T.columns}))
+_REPLACE = statement(
+    update(T)
+    .where(*_MINE, T.c.id == bindparam("of_id"), T.c.version == bindparam("former_version"))
+    .values(
+        status=bindparam("new_status"),
+        version=bindparam("new_version"),
+        mac_version=bindparam("new_mac_version"),
+        mac=bindparam("new_mac"),
+    )
+)
 _RESERVE = statement(
     update(T)
     .where(*_MINE, T.c.id == bindparam("id"))
@@ -99,6 +110,25 @@ async def insert_authority(transaction: Transaction, mac: RowMac, authority: Ssh
         next_serial_number=1,
         epoch=0,
     )
+
+
+async def disable_authority(transaction: Transaction, mac: RowMac, authority: SshAuthority) -> bool:
+    """Have an authority sign nothing any more; False if it is not as it was read."""
+    disabled = msgspec.structs.replace(
+        authority, status=AuthorityStatus.DISABLED, version=authority.version + 1
+    )
+    changed = await transaction.execute(
+        _REPLACE,
+        organization=authority.tenant.organization,
+        project=authority.tenant.project,
+        of_id=authority.id,
+        former_version=authority.version,
+        new_status=disabled.status.value,
+        new_version=disabled.version,
+        new_mac_version=mac.version,
+        new_mac=mac.tag(*_protected(disabled)),
+    )
+    return changed == 1
 
 
 async def reserve_serial_numbers(

@@ -1,23 +1,22 @@
 """Rows of certificates: written once, changed only by their revocation."""
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, bindparam, exists, insert, select, update
 
 from ca_service.database.port import Database, Row, Transaction, Value
-from ca_service.database.statement import Statement, any_of, insert_if_absent, statement
+from ca_service.database.statement import Statement, any_of, statement
 from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import Tenant
 from ssh_ca.authorities import AuthorityStatus, SshAuthority
 from ssh_ca.certificates import Certificate, CertificateStatus, CertificateType
 from ssh_ca.operations import SshCertificateFilter
 from ssh_ca.profiles import ProfileStatus, SshProfile
-from ssh_ca.storage.tables import AUTHORITIES, PRINCIPALS, PROFILES, REVOCATIONS
+from ssh_ca.storage.tables import AUTHORITIES, PRINCIPALS, PROFILES
 from ssh_ca.storage.tables import CERTIFICATES as T
-
-PUBLIC_KEY = "public_key"
-SERIAL_NUMBER = "serial_number"
 
 _MINE = (T.c.organization == bindparam("organization"), T.c.project == bindparam("project"))
 _SHOWN = (
@@ -47,7 +46,7 @@ _FIND = statement(
     .select_from(_JOINED)
     .where(*_MINE, T.c.id == bindparam("id"))
 )
-#: Issues only while authority and profile are those that were decided on and the key was not revoked.
+#: Issues only while authority and profile are those that were decided on.
 _INSERT_IF_UNCHANGED = statement(
     insert(T).from_select(
         [column.name for column in T.columns],
@@ -70,50 +69,33 @@ _INSERT_IF_UNCHANGED = statement(
                     PROFILES.c.status == ProfileStatus.ACTIVE.value,
                 )
             ),
-            ~exists(
-                select(REVOCATIONS.c.value).where(
-                    REVOCATIONS.c.organization == bindparam("organization"),
-                    REVOCATIONS.c.project == bindparam("project"),
-                    REVOCATIONS.c.kind == PUBLIC_KEY,
-                    REVOCATIONS.c.authority == "",
-                    REVOCATIONS.c.value == bindparam("fingerprint"),
-                )
-            ),
         ),
     )
 )
 _INSERT_PRINCIPAL = statement(
     insert(PRINCIPALS).values({column.name: bindparam(column.name) for column in PRINCIPALS.columns})
 )
-_FIND_REVOKED_KEY = statement(
-    select(REVOCATIONS.c.value).where(
-        REVOCATIONS.c.organization == bindparam("organization"),
-        REVOCATIONS.c.project == bindparam("project"),
-        REVOCATIONS.c.kind == PUBLIC_KEY,
-        REVOCATIONS.c.authority == "",
-        REVOCATIONS.c.value == bindparam("fingerprint"),
+_LIST_SIGNED_SINCE = statement(
+    select(T.c.id).where(
+        *_MINE, T.c.authority == bindparam("authority"), T.c.valid_after >= bindparam("since")
     )
 )
-_INSERT_REVOCATION = statement(
-    insert_if_absent(REVOCATIONS, *[column.name for column in REVOCATIONS.columns])
-)
 
 
-async def insert_issued(
+def insert_issued(
     transaction: Transaction,
     certificate: Certificate,
     blob: bytes,
     caller: str,
     authority: SshAuthority,
     profile: SshProfile,
-) -> bool:
-    """Keep a new certificate; False if authority or profile changed, or the key was revoked."""
-    mine: dict[str, Value] = {
-        "organization": authority.tenant.organization,
-        "project": authority.tenant.project,
-    }
-    inserted = await transaction.execute(
+    otherwise: Callable[[], Exception],
+) -> None:
+    """Keep a new certificate; `otherwise()` ends it all if authority or profile changed meanwhile."""
+    mine = _mine(authority.tenant)
+    transaction.require(
         _INSERT_IF_UNCHANGED,
+        otherwise,
         id=certificate.id,
         authority=authority.id,
         authority_version=authority.version,
@@ -132,45 +114,16 @@ async def insert_issued(
         revoked_at=None,
         **mine,
     )
-    if inserted != 1:
-        return False
     for principal in certificate.principals:
         transaction.send(_INSERT_PRINCIPAL, certificate=certificate.id, principal=principal, **mine)
-    return True
-
-
-async def is_key_revoked(transaction: Transaction, tenant: Tenant, fingerprint: str) -> bool:
-    """Tell a key that is never certified again."""
-    row = await transaction.fetch_one(
-        _FIND_REVOKED_KEY,
-        fingerprint=fingerprint,
-        organization=tenant.organization,
-        project=tenant.project,
-    )
-    return row is not None
-
-
-async def insert_revocation(
-    transaction: Transaction, tenant: Tenant, kind: str, authority_id: str, value: str, caller: str
-) -> None:
-    """Keep a revocation that is not of a certificate in the inventory."""
-    await transaction.execute(
-        _INSERT_REVOCATION,
-        organization=tenant.organization,
-        project=tenant.project,
-        kind=kind,
-        authority=authority_id,
-        value=value,
-        caller=caller,
-        revoked_at=to_microseconds(transaction.now),
-    )
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which certificates a revocation is of. Exactly one is given; a serial number with its authority."""
+    """Which certificates a revocation is of. One is given; an authority alone, or with a serial number."""
 
     key_id: str | None = None
     fingerprint: str | None = None
+    caller: str | None = None
     serial_number: int | None = None
     authority_id: str | None = None
 
@@ -179,6 +132,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         given = {
             "key_id": self.key_id,
             "fingerprint": self.fingerprint,
+            "caller": self.caller,
             "serial_number": self.serial_number,
             "authority": self.authority_id,
         }
@@ -218,6 +172,16 @@ async def revoke_selected(
         new_revoked_at=to_microseconds(transaction.now),
         **given,
     )
+
+
+async def list_signed_since(
+    transaction: Transaction, tenant: Tenant, authority_id: str, since: datetime
+) -> list[str]:
+    """Return the ids of certificates of an authority that begin at `since` or later."""
+    rows = await transaction.fetch_all(
+        _LIST_SIGNED_SINCE, authority=authority_id, since=to_microseconds(since), **_mine(tenant)
+    )
+    return [row[0] for row in rows]
 
 
 async def list_certificates(
@@ -319,3 +283,7 @@ def _certificate(row: Row) -> Certificate:
         revoked_at=None if row[10] is None else from_microseconds(row[10]),
         authority=row[11],
     )
+
+
+def _mine(tenant: Tenant) -> dict[str, Value]:
+    return {"organization": tenant.organization, "project": tenant.project}

@@ -80,6 +80,18 @@ CERTIFICATES = Table(
     ),
     Index("ix_ssh_certificates_key_id", "organization", "project", "key_id", "id"),
     Index("ix_ssh_certificates_fingerprint", "organization", "project", "fingerprint"),
+    Index("ix_ssh_certificates_caller", "organization", "project", "caller"),
+)
+# A key revocation list reads nothing but this index.
+Index(
+    "ix_ssh_certificates_revoked",
+    CERTIFICATES.c.organization,
+    CERTIFICATES.c.project,
+    CERTIFICATES.c.valid_before,
+    CERTIFICATES.c.authority,
+    CERTIFICATES.c.serial_number,
+    sqlite_where=CERTIFICATES.c.revoked_at.is_not(None),
+    postgresql_where=CERTIFICATES.c.revoked_at.is_not(None),
 )
 
 PRINCIPALS = Table(
@@ -97,7 +109,8 @@ PRINCIPALS = Table(
 )
 
 #: What a revocation list says beside the certificates of the inventory. `kind` is `serial_number` (decimal,
-#: of `authority`) for a number the inventory lost, or `public_key` (its fingerprint; `authority` is empty).
+#: of `authority`) for a number the inventory lost, `public_key` (its fingerprint) or `key_id`; for these two,
+#: which are never certified again, `authority` is empty.
 REVOCATIONS = Table(
     "ssh_revocations",
     METADATA,
@@ -108,4 +121,20 @@ REVOCATIONS = Table(
     Column("value", Text, primary_key=True),
     Column("caller", Text, nullable=False),
     Column("revoked_at", BigInteger, nullable=False),
+)
+
+#: One row for each project with authorities. `wanted` counts what the list must tell, `published` how far the
+#: published one does. `version` is 0 and `content` empty until the first is published.
+REVOCATION_LISTS = Table(
+    "ssh_revocation_lists",
+    METADATA,
+    Column("organization", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    Column("last_version", BigInteger, nullable=False),
+    Column("wanted", BigInteger, nullable=False),
+    Column("published", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
 )

@@ -20,7 +20,7 @@ def verify_names_the_field(error: KeywrightError) -> None:
     assert error.field == "public_key"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(line=st.one_of(st.text(max_size=200), st.builds("{} {}".format, kinds, st.text(max_size=200))))
 @example(line="ssh-ed25519 " + "A" * 4000)
 @example(line="ssh-ed25519 \ud800")
@@ -31,7 +31,7 @@ def test_any_line_is_read_or_refused(line: str) -> None:
         verify_names_the_field(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(kind=kinds, blob=st.binary(max_size=600))
 def test_any_blob_is_read_or_refused(kind: str, blob: bytes) -> None:
     try:
@@ -40,7 +40,7 @@ def test_any_blob_is_read_or_refused(kind: str, blob: bytes) -> None:
         verify_names_the_field(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(subject=st.sampled_from(KEYS), position=st.integers(0, 600), value=st.integers(0, 255))
 def test_a_key_with_a_changed_byte_is_read_as_it_stands_or_refused(
     subject: SubjectKey, position: int, value: int
@@ -54,7 +54,7 @@ def test_a_key_with_a_changed_byte_is_read_as_it_stands_or_refused(
         verify_names_the_field(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(certificate=st.binary(max_size=600))
 def test_no_stray_bytes_are_a_certificate(certificate: bytes) -> None:
     try:

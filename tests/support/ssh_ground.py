@@ -28,9 +28,11 @@ from ssh_ca.catalogue import Catalogue
 from ssh_ca.certificates import CertificateContent, CertificateType
 from ssh_ca.encoder import public_key_blob
 from ssh_ca.first_start import found_authorities
-from ssh_ca.module import SCHEMA, handlers_over
+from ssh_ca.module import handlers_over
 from ssh_ca.operations import IssuedSshCertificate, IssueSshCertificate
+from ssh_ca.policies import POLICIES, SCHEMA
 from ssh_ca.public_keys import SubjectKey, parse_public_key
+from ssh_ca.publication import Publisher
 from ssh_ca.wire import string
 from tests.support.fakes.custody import custody_for
 from tests.support.fakes.gate import FakeTenants
@@ -55,7 +57,7 @@ class SshGround:
         self.policy = PolicyEngine(
             database,
             join_schema([_GOVERNANCE, SCHEMA]),
-            policies,
+            (*POLICIES, *policies),
             self.custody.mac_key(MAC_PURPOSE),
             self.identifiers,
         )
@@ -66,9 +68,17 @@ class SshGround:
             {}, database, self.policy, self.audit, self.custody, tenants, None, clock, self.identifiers
         )
         self.catalogue = Catalogue(database, self.custody, self.policy)
-        self.artefacts = Artefacts(self.catalogue, tenants)
+        self.publisher = Publisher(self.gate, database, self.identifiers)
+        self.artefacts = Artefacts(self.catalogue, tenants, self.publisher)
         self.gate.register(
-            handlers_over(database, self.custody, self.catalogue, self.identifiers, self.randomness)
+            handlers_over(
+                database,
+                self.custody,
+                self.catalogue,
+                self.identifiers,
+                self.randomness,
+                self.publisher,
+            )
         )
 
     async def start(self) -> "SshGround":

@@ -50,10 +50,13 @@ def make_key(folder: Path, name: str, kind: str = "ed25519") -> str:
 class Sshd:
     """One sshd that trusts one authority for users and shows a certificate of one for hosts.
 
-    The account is the one that runs the tests; it may be entered as the principal `ops`.
+    The account is the one that runs the tests; it may be entered as the principal `ops`. `further` are lines
+    of its configuration.
     """
 
-    def __init__(self, folder: Path, authority: SshAuthorityClient, host_principals: list[str]) -> None:
+    def __init__(
+        self, folder: Path, authority: SshAuthorityClient, host_principals: list[str], further: str = ""
+    ) -> None:
         self.folder = folder
         self.log: list[str] = []
         self.user = getpass.getuser()
@@ -64,7 +67,7 @@ class Sshd:
         lines = authority.authority_keys("host").splitlines()
         self._write("known_hosts", "".join(f"@cert-authority {HOST} {line}\n" for line in lines))
         self.port = _free_port()
-        configuration = _CONFIGURATION.format(port=self.port, host=HOST, folder=folder)
+        configuration = _CONFIGURATION.format(port=self.port, host=HOST, folder=folder) + further
         self._write("sshd_config", configuration)
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

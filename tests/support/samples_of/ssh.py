@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+from ca_service.gate.principals import cedar_name
+from ca_service.policy.values import Entity
 from ssh_ca.certificates import CertificateType
 from ssh_ca.operations import (
+    ByAuthority,
+    ByIdentity,
     ByKeyId,
     ByPublicKey,
     BySerialNumber,
@@ -13,13 +17,14 @@ from ssh_ca.operations import (
     ListSshAuthorities,
     ListSshCertificates,
     ListSshProfiles,
+    PublishKeyRevocationList,
     ReadSshCertificate,
     ReadSshProfile,
     RevokeSshCertificates,
     SshCertificateFilter,
 )
 from ssh_ca.profiles import ProfileSettings
-from tests.support.sample import Knock, Sample
+from tests.support.sample import By, Knock, Sample
 from tests.support.ssh_ground import key_line
 
 _BASE = "/v1/projects/{project}/ssh"
@@ -85,6 +90,34 @@ CERTIFICATES = (
         knock=Knock("POST", _REVOKE, lambda t: {"public_key": _KEY}),
     ),
 )
+REVOCATIONS = (
+    Sample(
+        name="revoke-ssh-key-id-for-good",
+        ask=lambda t: RevokeSshCertificates(
+            project=t.project, selector=ByKeyId(key_id=t.ssh_key_id, for_good=True)
+        ),
+        knock=Knock("POST", _REVOKE, lambda t: {"key_id": t.ssh_key_id, "for_good": True}),
+    ),
+    Sample(
+        name="revoke-ssh-certificates-by-identity",
+        ask=lambda t: RevokeSshCertificates(
+            project=t.project, selector=ByIdentity(identity=cedar_name(Entity("Identity", t.identity)))
+        ),
+        knock=Knock("POST", _REVOKE, lambda t: {"identity": t.identity}),
+    ),
+    Sample(
+        name="revoke-ssh-authority",
+        ask=lambda t: RevokeSshCertificates(
+            project=t.project, selector=ByAuthority(authority=t.ssh_authority)
+        ),
+        knock=Knock("POST", _REVOKE, lambda t: {"authority": t.ssh_authority, "everything": True}),
+    ),
+    Sample(
+        name="publish-key-revocation-list",
+        ask=lambda t: PublishKeyRevocationList(project=t.project),
+        by=By.SSH_PUBLISHER,
+    ),
+)
 AUTHORITIES = (
     Sample(
         name="list-ssh-authorities",
@@ -129,4 +162,4 @@ AUTHORITIES = (
         ),
     ),
 )
-SAMPLES = (*CERTIFICATES, *AUTHORITIES)
+SAMPLES = (*CERTIFICATES, *REVOCATIONS, *AUTHORITIES)
