@@ -7,8 +7,9 @@ from typing import NewType
 
 from msgspec import Struct
 
-from acme.directories import DirectoryId
-from acme.errors import InvalidContactError, UnsupportedContactError
+from acme.directories import Directory, DirectoryId
+from acme.errors import InvalidContactError, UnsupportedContactError, UserActionRequiredError
+from acme.external_keys import ExternalKeyId
 from ca_service.kernel.errors import MalformedError
 from ca_service.kernel.tenancy import Tenant
 
@@ -26,8 +27,22 @@ class AccountStatus(StrEnum):
     DEACTIVATED = "deactivated"
 
 
+class ExternalAccount(Struct, frozen=True):
+    """What an account is bound to: a key of its directory and the identity that owns it (S2).
+
+    `binding` is the JWS by which the client proved it, as JSON; the account object echoes it.
+    """
+
+    key: ExternalKeyId
+    identity: str
+    binding: bytes
+
+
 class Account(Struct, frozen=True):
-    """One account of one directory; elsewhere it does not exist (S2). `jwk` is the key's canonical JWK."""
+    """One account of one directory; elsewhere it does not exist (S2). `jwk` is the key's canonical JWK.
+
+    `terms_agreed` is the URL of the terms of service that were agreed to, the last time that anything was.
+    """
 
     id: AccountId
     tenant: Tenant
@@ -37,11 +52,32 @@ class Account(Struct, frozen=True):
     contact: tuple[str, ...]
     created_at: datetime
     deactivated_at: datetime | None = None
+    terms_agreed: str | None = None
+    external: ExternalAccount | None = None
 
     @property
     def status(self) -> AccountStatus:
         """Return the status that the facts amount to."""
         return AccountStatus.VALID if self.deactivated_at is None else AccountStatus.DEACTIVATED
+
+
+def verify_terms(directory: Directory, agreed: str | None) -> None:
+    """Refuse who did not agree to the terms of service as they are now (RFC 8555 sections 7.3 and 7.3.3).
+
+    Raises UserActionRequiredError; a directory without terms asks for nothing.
+    """
+    terms = directory.rules.terms_of_service
+    if terms is None or agreed == terms:
+        return
+    if agreed is None:
+        raise UserActionRequiredError(
+            f"Agree to the terms of service with `termsOfServiceAgreed`: {terms}", terms=terms
+        )
+    raise UserActionRequiredError(
+        "The terms of service have changed; read them, and agree with `termsOfServiceAgreed` in an update of "
+        f"the account: {terms}",
+        terms=terms,
+    )
 
 
 def parse_contacts(value: object) -> tuple[str, ...]:

@@ -15,6 +15,10 @@ from ca_service.kernel.tenancy import Tenant
 AuthorizationId = NewType("AuthorizationId", str)
 
 PENDING_LIFETIME = timedelta(days=7)
+#: How long after its proof an authorization serves further orders (S18).
+REUSE = timedelta(hours=8)
+#: What serves a new order must be good for at least this much longer.
+LEAST_LIFE = timedelta(hours=1)
 
 
 class AuthorizationStatus(StrEnum):
@@ -42,6 +46,12 @@ class Authorization(Struct, frozen=True):
     challenges: tuple[Challenge, ...]
 
     @property
+    def ordered(self) -> Identifier:
+        """Return the identifier as an order names it: a wildcard with its `*.`."""
+        value = self.identifier.value
+        return Identifier(self.identifier.type, f"*.{value}") if self.is_wildcard else self.identifier
+
+    @property
     def proof(self) -> Challenge | None:
         """Return the challenge that was met, if one was."""
         met = [challenge for challenge in self.challenges if challenge.status is ChallengeStatus.VALID]
@@ -52,6 +62,13 @@ class Authorization(Struct, frozen=True):
         """Return why the authorization is invalid, if a challenge failed."""
         failures = [challenge.failure for challenge in self.challenges if challenge.failure is not None]
         return failures[0] if failures else None
+
+    def serves_at(self, now: datetime) -> bool:
+        """Return whether a new order may rest on this proof: fresh enough, and good for a while yet."""
+        proof = self.proof
+        if proof is None or proof.validated_at is None or self.deactivated_at is not None:
+            return False
+        return now < proof.validated_at + REUSE and now + LEAST_LIFE <= self.expires_at
 
     def status_at(self, now: datetime) -> AuthorizationStatus:
         """Return the status that the facts amount to; a pending one that ran out of time is invalid."""

@@ -1,6 +1,7 @@
 """Challenges: what a client has to show, and what came of it (RFC 8555 sections 7.1.5 and 8)."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -24,6 +25,7 @@ class ChallengeType(StrEnum):
 
     HTTP_01 = "http-01"
     DNS_01 = "dns-01"
+    TLS_ALPN_01 = "tls-alpn-01"
 
 
 class ChallengeStatus(StrEnum):
@@ -46,6 +48,7 @@ class Challenge(Struct, frozen=True):
     """One challenge of one authorization.
 
     `key_authorization` is fixed when the client responds, so that a key change in between proves nothing.
+    `trouble` is what came of the last look if that will be tried again (RFC 8555 section 8.2).
     """
 
     id: ChallengeId
@@ -61,6 +64,7 @@ class Challenge(Struct, frozen=True):
     attempts: int = 0
     validated_at: datetime | None = None
     failure: ChallengeFailure | None = None
+    trouble: ChallengeFailure | None = None
 
     @property
     def status(self) -> ChallengeStatus:
@@ -70,6 +74,22 @@ class Challenge(Struct, frozen=True):
         if self.failure is not None:
             return ChallengeStatus.INVALID
         return ChallengeStatus.PENDING if self.responded_at is None else ChallengeStatus.PROCESSING
+
+
+def offered_for(
+    identifier: Identifier, is_wildcard: bool, allowed: Collection[str] | None
+) -> tuple[ChallengeType, ...]:
+    """Return the challenges that may prove an identifier, of those that are `allowed` (None: all).
+
+    A wildcard takes dns-01 alone (RFC 8555 section 7.1.3), an address everything but it (RFC 8738 section 7).
+    """
+    if identifier.type == "ip":
+        possible: tuple[ChallengeType, ...] = (ChallengeType.HTTP_01, ChallengeType.TLS_ALPN_01)
+    elif is_wildcard:
+        possible = (ChallengeType.DNS_01,)
+    else:
+        possible = tuple(ChallengeType)
+    return tuple(type_ for type_ in possible if allowed is None or type_.value in allowed)
 
 
 def key_authorization(token: str, thumbprint: str) -> str:
@@ -82,6 +102,23 @@ def digest_of(authorization: str) -> str:
     return base64url.encode(hashlib.sha256(authorization.encode("ascii")).digest())
 
 
+class Validation(Struct, frozen=True):
+    """A challenge with what its authorization says of it.
+
+    `obstacle` is why the authorization waits for no proof any more (`expired`, say), None if it does.
+    """
+
+    challenge: Challenge
+    is_wildcard: bool
+    obstacle: str | None = None
+
+
+def seconds_until_answer(challenge: Challenge) -> int:
+    """Return when it makes sense to ask for a processing challenge again: after the next look at it."""
+    delay = None if challenge.trouble is None else retry_delay(challenge.attempts)
+    return 1 if delay is None else int(delay.total_seconds()) + 1
+
+
 def retry_delay(attempts: int) -> timedelta | None:
     """Return how long to wait after `attempts` transient failures; None means give up."""
-    return RETRY_DELAYS[attempts - 1] if attempts <= len(RETRY_DELAYS) else None
+    return RETRY_DELAYS[max(attempts, 1) - 1] if attempts <= len(RETRY_DELAYS) else None

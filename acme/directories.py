@@ -60,6 +60,7 @@ class Directory(Struct, frozen=True):
     eab: ExternalAccountRule
     created_at: datetime
     rules: DirectoryRules = DirectoryRules()
+    updated_at: datetime | None = None
 
     @property
     def profiles(self) -> tuple[str, ...]:

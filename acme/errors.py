@@ -61,6 +61,48 @@ class ExternalAccountRequiredError(UnauthenticatedError):
     slug = "acme_external_account_required"
 
 
+class ExternalBindingError(UnauthenticatedError):
+    """The external account binding is by no key that may bind an account here (RFC 8555 section 7.3.4)."""
+
+    slug = "acme_external_binding"
+
+
+class ExternalAccountEndedError(UnauthenticatedError):
+    """The external account that the account is bound to was disabled, or the identity that owns it (S2)."""
+
+    slug = "acme_external_account_ended"
+
+
+class UserActionRequiredError(PreconditionError):
+    """The terms of service at `terms` were not agreed to, or changed since (RFC 8555 section 7.3.3)."""
+
+    slug = "acme_user_action_required"
+
+    def __init__(self, detail: str, *, terms: str) -> None:
+        super().__init__(detail)
+        self.terms = terms
+
+
+class KeyInUseError(ConflictError):
+    """The new key of an account is the key of another (RFC 8555 section 7.3.5).
+
+    `account` is the id of that one; the door, which knows its URL, says it as `location`.
+    """
+
+    slug = "acme_key_in_use"
+
+    def __init__(self, account: str, *, location: str | None = None) -> None:
+        super().__init__("The new key is the key of another account of this directory; make another key.")
+        self.account = account
+        self.location = location
+
+
+class KeyChangedError(ConflictError):
+    """Another request changed the account's key in the meantime."""
+
+    slug = "acme_key_changed"
+
+
 class IdentifierFault(Struct, frozen=True):
     """Why one identifier of an order was refused: one subproblem (RFC 8555 section 6.7.1)."""
 
@@ -86,10 +128,22 @@ class UnsupportedIdentifierError(RejectedIdentifierError):
     slug = "acme_unsupported_identifier"
 
 
+class CompoundError(RejectedIdentifierError):
+    """The order names identifiers that are refused for different reasons (RFC 8555 section 6.7.1)."""
+
+    slug = "acme_compound"
+
+
 class InvalidProfileError(UnacceptableError):
     """The order asks for a profile that this directory does not offer."""
 
     slug = "acme_invalid_profile"
+
+
+class ValidityRefusedError(UnacceptableError):
+    """The order asks for a certificate that would outlive a ceiling."""
+
+    slug = "acme_validity_refused"
 
 
 class OrderNotReadyError(PreconditionError):
@@ -104,6 +158,18 @@ class OrderAdvancedError(ConflictError):
     slug = "acme_order_advanced"
 
 
+class ChallengeAdvancedError(ConflictError):
+    """Somebody else answered or decided the challenge, or its authorization, in the meantime."""
+
+    slug = "acme-challenge-advanced"
+
+
+class AuthorizationLostError(ConflictError):
+    """An authorization that a new order would have rested on was given up in the meantime."""
+
+    slug = "acme_authorization_lost"
+
+
 class AccountTakenError(ConflictError):
     """Another request made an account for the same key in the meantime."""
 
@@ -114,6 +180,22 @@ class BadCsrError(UnacceptableError):
     """The certificate signing request is unusable for this order (RFC 8555 section 7.4)."""
 
     slug = "acme_bad_csr"
+
+
+class CertificateWithdrawnError(NotFoundError):
+    """The certificate was revoked and is not handed out any more."""
+
+    slug = "acme_certificate_withdrawn"
+
+    def __init__(self) -> None:
+        super().__init__("certificate")
+        self.detail = "The certificate was revoked and is not handed out any more; make a new order."
+
+
+class CaaForbidsError(UnacceptableError):
+    """The CAA records of a name forbid its certificate (RFC 8659)."""
+
+    slug = "acme_caa"
 
 
 class AlreadyRevokedError(ConflictError):

@@ -4,46 +4,37 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from acme.account_handlers import account_handlers
 from acme.callers import AcmeAuthenticator
+from acme.directory_cache import DirectoryCache
+from acme.external_accounts import ExternalAccounts
 from acme.first_start import found_directory
-from acme.handlers.change_account import AccountDeactivation, AccountReading, AccountUpdate
-from acme.handlers.create_account import AccountCreation
-from acme.handlers.create_order import OrderCreation
-from acme.handlers.deactivate_authorization import AuthorizationDeactivation
-from acme.handlers.finalize_order import OrderFinalization
-from acme.handlers.manage_directories import DirectoryCreation, DirectoryListing, DirectoryReading
-from acme.handlers.read_orders import AuthorizationReading, ChallengeReading, OrderListing, OrderReading
-from acme.handlers.respond_to_challenge import ChallengeResponse
-from acme.handlers.revoke_certificate import CertificateRevocation
-from acme.handlers.validate_challenge import ChallengeValidation
-from acme.housekeeping import NonceSweep
+from acme.handlers.manage_directories import (
+    DirectoryCreation,
+    DirectoryDeletion,
+    DirectoryListing,
+    DirectoryReading,
+    DirectoryUpdate,
+)
+from acme.handlers.profile_terms import ProfileTerms
+from acme.housekeeping import NonceSweep, OrderSweep
+from acme.http.accounts import ACCOUNT_ROUTES
 from acme.http.door import AcmeDoor, acme_routes
-from acme.http.rest import list_directories, read_directory
+from acme.http.external_keys import EXTERNAL_KEY_ROUTES
+from acme.http.rest import DIRECTORY_ROUTES
 from acme.jobs import ValidationJobs
 from acme.operations import (
-    CreateAccount,
     CreateDirectory,
-    CreateOrder,
-    DeactivateAccount,
-    DeactivateAuthorization,
-    FinalizeOrder,
+    DeleteDirectory,
     ListDirectories,
-    ListOrders,
-    ReadAccount,
-    ReadAuthorization,
-    ReadChallenge,
     ReadDirectory,
-    ReadOrder,
-    RespondToChallenge,
-    RevokeIssued,
-    UpdateAccount,
-    ValidateChallenge,
+    UpdateDirectory,
 )
+from acme.order_handlers import order_handlers
 from acme.places import Places, parse_aliases
-from acme.validation.dns_01 import Dns01
-from acme.validation.http_01 import Http01
+from acme.storage.accounts import AccountRows
 from acme.validation.jobs import JOB_KIND
-from acme.validation.port import Validator
+from acme.validation_handlers import VALIDATORS, caa_check, validation_handlers
 from acme.wire.keys import KeyCache
 from acme.wire.nonces import Nonces
 from ca_service.gate.operation import Operation
@@ -51,26 +42,24 @@ from ca_service.policy.sets import BuiltInPolicy
 from ca_service.web.module import AnyHandler, Contribution, Ground, Module, Timer
 
 _SCHEMA = """
-entity AcmeOrder in [Project];
-entity AcmeAuthorization in [Project];
-
 action "acme:create-account", "acme:read-account", "acme:update-account", "acme:list-orders",
-       "acme:create-order", "acme:revoke-certificate"
+       "acme:create-order", "acme:create-authorization", "acme:revoke-certificate", "acme:change-key",
+       "acme:read-order", "acme:finalize-order", "acme:read-authorization",
+       "acme:deactivate-authorization", "acme:read-challenge", "acme:respond-to-challenge"
   appliesTo { principal: [Acme::Account], resource: [Acme::Directory] };
-action "acme:read-order", "acme:finalize-order"
-  appliesTo { principal: [Acme::Account], resource: [AcmeOrder] };
-action "acme:read-authorization", "acme:deactivate-authorization", "acme:read-challenge",
-       "acme:respond-to-challenge"
-  appliesTo { principal: [Acme::Account], resource: [AcmeAuthorization] };
 action "acme:validate-challenge"
-  appliesTo { principal: [System], resource: [AcmeAuthorization] };
+  appliesTo { principal: [System], resource: [Acme::Directory] };
 
+action "acme:read-external-key", "acme:read-accounts" in [Action::"reads"]
+  appliesTo { principal: [Identity, User], resource: [Acme::Directory] };
+action "acme:manage-external-key", "acme:deactivate-account" in [Action::"manages"]
+  appliesTo { principal: [Identity, User], resource: [Acme::Directory] };
 action "acme:read-directory" in [Action::"reads"]
   appliesTo { principal: [Identity, User, Acme::Account], resource: [Acme::Directory] };
 action "acme:list-directories" in [Action::"reads"]
   appliesTo { principal: [Identity, User], resource: [Project] };
 action "acme:manage-directory" in [Action::"manages"]
-  appliesTo { principal: [Identity, User], resource: [Project] };
+  appliesTo { principal: [Identity, User], resource: [Project, Acme::Directory] };
 """
 
 # The protocol is open to the accounts of a directory; what it may end in, a certificate, is not: that is
@@ -80,7 +69,9 @@ permit(
   principal is Acme::Account,
   action in [
     Action::"acme:create-account", Action::"acme:read-account", Action::"acme:update-account",
+    Action::"acme:change-key",
     Action::"acme:list-orders", Action::"acme:create-order", Action::"acme:revoke-certificate",
+    Action::"acme:create-authorization",
     Action::"acme:read-order", Action::"acme:finalize-order", Action::"acme:read-authorization",
     Action::"acme:deactivate-authorization", Action::"acme:read-challenge",
     Action::"acme:respond-to-challenge", Action::"acme:read-directory"
@@ -101,42 +92,48 @@ def _build(ground: Ground) -> Contribution:
         ground.randomness,
         chaos=ground.config.acme.chaos.reject_nonces,
     )
-    keys = AcmeAuthenticator(ground.database, nonces, KeyCache(), ground.identifiers)
+    directories = DirectoryCache(ground.database)
+    external = ExternalAccounts(ground.database, ground.custody, ground.sponsors)
+    keys = AcmeAuthenticator(
+        ground.database,
+        nonces,
+        KeyCache(),
+        ground.identifiers,
+        directories,
+        external,
+        AccountRows(ground.custody),
+    )
     aliases = parse_aliases(ground.config.acme.directory_aliases)
-    door = AcmeDoor(ground.database, keys, Places(aliases))
+    places = Places(aliases)
+    caa = caa_check(ground, places)
+    door = AcmeDoor(ground.database, keys, places, ground.config.acme.limits.help_url)
     return Contribution(
-        handlers=_handlers(ground, _validators(ground)),
-        routes=(acme_routes(door, aliases), list_directories, read_directory),
-        timers=(Timer("acme-nonces", _SWEEP_EVERY, NonceSweep(ground.database)),),
+        handlers={
+            **account_handlers(ground, external),
+            **order_handlers(ground, directories, {each.type for each in VALIDATORS}, caa),
+            **validation_handlers(ground, directories, caa),
+            **_directory_handlers(ground, directories),
+        },
+        routes=(acme_routes(door, aliases), *DIRECTORY_ROUTES, *EXTERNAL_KEY_ROUTES, *ACCOUNT_ROUTES),
+        timers=(
+            Timer("acme-nonces", _SWEEP_EVERY, NonceSweep(ground.database), expires=True),
+            Timer("acme-orders", _SWEEP_EVERY, OrderSweep(ground.database), expires=True),
+        ),
         job_handlers={JOB_KIND: ValidationJobs(ground.gate, ground.identifiers)},
-        first_start=partial(found_directory, ground.gate, ground.identifiers),
+        first_start=partial(found_directory, ground.gate, ground.database, ground.identifiers),
     )
 
 
-def _validators(ground: Ground) -> tuple[Validator, ...]:
-    return (Http01(ground.egress), Dns01(ground.egress.resolver))
-
-
-def _handlers(ground: Ground, validators: tuple[Validator, ...]) -> dict[type[Operation[Any]], AnyHandler]:
-    database, gate, queue, identifiers = ground.database, ground.gate, ground.queue, ground.identifiers
+def _directory_handlers(
+    ground: Ground, directories: DirectoryCache
+) -> dict[type[Operation[Any]], AnyHandler]:
+    terms = ProfileTerms(ground.database, ground.custody)
     return {
-        CreateAccount: AccountCreation(database),
-        ReadAccount: AccountReading(database),
-        UpdateAccount: AccountUpdate(database),
-        DeactivateAccount: AccountDeactivation(database),
-        CreateOrder: OrderCreation(database, identifiers, ground.randomness, validators),
-        ReadOrder: OrderReading(database),
-        ListOrders: OrderListing(database),
-        FinalizeOrder: OrderFinalization(database, gate),
-        ReadAuthorization: AuthorizationReading(database),
-        DeactivateAuthorization: AuthorizationDeactivation(database),
-        ReadChallenge: ChallengeReading(database),
-        RespondToChallenge: ChallengeResponse(database, queue),
-        ValidateChallenge: ChallengeValidation(database, queue, validators),
-        RevokeIssued: CertificateRevocation(database, gate),
-        CreateDirectory: DirectoryCreation(database, identifiers, gate),
-        ListDirectories: DirectoryListing(database),
-        ReadDirectory: DirectoryReading(database),
+        CreateDirectory: DirectoryCreation(ground.identifiers, ground.gate, terms, directories),
+        ListDirectories: DirectoryListing(ground.database),
+        ReadDirectory: DirectoryReading(ground.database),
+        UpdateDirectory: DirectoryUpdate(ground.database, terms, directories),
+        DeleteDirectory: DirectoryDeletion(ground.database, directories),
     }
 
 

@@ -8,7 +8,7 @@ from typing import NewType
 from msgspec import Struct
 
 from acme.accounts import AccountId
-from acme.authorizations import Authorization, AuthorizationStatus
+from acme.authorizations import LEAST_LIFE, Authorization, AuthorizationStatus
 from acme.challenges import ChallengeFailure
 from acme.directories import DirectoryId
 from acme.identifiers import Identifier
@@ -32,7 +32,11 @@ class OrderStatus(StrEnum):
 
 
 class Order(Struct, frozen=True):
-    """The facts of one order. `request_digest` is the SHA-256 of the CSR that it was finalized with."""
+    """The facts of one order. `request_digest` is the SHA-256 of the CSR that it was finalized with.
+
+    `profile` is None for an order from before orders had one; `not_before` and `not_after` are what was asked
+    for, whole seconds.
+    """
 
     id: OrderId
     tenant: Tenant
@@ -44,6 +48,18 @@ class Order(Struct, frozen=True):
     certificate: CertificateId | None = None
     request_digest: bytes | None = None
     failure: ChallengeFailure | None = None
+    profile: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def asks_like(self, other: "Order") -> bool:
+        """Return whether two orders of one account ask for the same certificate."""
+        return (self.identifiers, self.profile, self.not_before, self.not_after) == (
+            other.identifiers,
+            other.profile,
+            other.not_before,
+            other.not_after,
+        )
 
 
 class OrderView(Struct, frozen=True):
@@ -65,6 +81,20 @@ def view_of(order: Order, authorizations: Iterable[Authorization], now: datetime
     return OrderView(order, listed, status, failure)
 
 
+def expiry_of(now: datetime, authorizations: Iterable[Authorization], not_after: datetime | None) -> datetime:
+    """Return when a new order ends: in a week, and never after what it rests on or what it asks for."""
+    ends = [now + LIFETIME, *(each.expires_at for each in authorizations)]
+    if not_after is not None:
+        ends.append(not_after)
+    return min(ends)
+
+
+def serves_again(view: OrderView, now: datetime) -> bool:
+    """Return whether a request for the same certificate is answered with this order instead of a new one."""
+    is_open = view.status in {OrderStatus.PENDING, OrderStatus.READY}
+    return is_open and now + LEAST_LIFE <= view.order.expires_at
+
+
 def status_at(order: Order, authorizations: Iterable[Authorization], now: datetime) -> OrderStatus:
     """Return the status: valid and invalid are final, all else follows from the authorizations."""
     if order.certificate is not None:
@@ -72,6 +102,8 @@ def status_at(order: Order, authorizations: Iterable[Authorization], now: dateti
     if order.failure is not None or now >= order.expires_at:
         return OrderStatus.INVALID
     statuses = {authorization.status_at(now) for authorization in authorizations}
+    if not statuses:
+        return OrderStatus.INVALID
     if statuses <= {AuthorizationStatus.VALID}:
         return OrderStatus.READY
     if statuses <= {AuthorizationStatus.VALID, AuthorizationStatus.PENDING}:

@@ -1,6 +1,10 @@
-"""What the policy is asked about: directories, accounts, orders and authorizations as Cedar resources."""
+"""What the policy is asked about: directories, and accounts, orders and authorizations as parts of them.
 
-from acme.directories import Directory
+Whose order it is, the handlers see to: they find nothing that is not the caller's own. So the policy is asked
+about the directory alone, and one answer serves for all orders of an account.
+"""
+
+from acme.directories import Directory, DirectoryId
 from acme.storage.scope import Scope
 from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.values import Access, Entity, Resource
@@ -18,17 +22,27 @@ def account_access(action: str, scope: Scope) -> Access:
     return Access(action, resource, "acme:read-directory")
 
 
-def order_access(action: str, tenant: Tenant, order: str) -> Access:
-    """Return the question whether the caller may do `action` to an order."""
-    return Access(action, Resource(Entity("AcmeOrder", order), "order", tenant), "acme:read-order")
+def order_access(action: str, tenant: Tenant, directory: DirectoryId, order: str) -> Access:
+    """Return the question whether the caller may do `action` to its orders in a directory."""
+    resource = _part(tenant, directory, "order", Entity("AcmeOrder", order))
+    return Access(action, resource, "acme:read-order")
 
 
 def authorization_access(
-    action: str, tenant: Tenant, authorization: str, *, visible_by: str = "acme:read-authorization"
+    action: str,
+    tenant: Tenant,
+    directory: DirectoryId,
+    authorization: str,
+    *,
+    visible_by: str = "acme:read-authorization",
 ) -> Access:
-    """Return the question whether the caller may do `action` to an authorization or one of its challenges."""
-    resource = Resource(Entity("AcmeAuthorization", authorization), "authorization", tenant)
+    """Return the question whether the caller may do `action` to its authorizations and their challenges."""
+    resource = _part(tenant, directory, "authorization", Entity("AcmeAuthorization", authorization))
     return Access(action, resource, visible_by)
+
+
+def _part(tenant: Tenant, directory: DirectoryId, noun: str, part: Entity) -> Resource:
+    return Resource(Entity("Acme::Directory", directory), noun, tenant, part=part)
 
 
 def project_access(action: str, tenant: Tenant) -> Access:

@@ -8,7 +8,7 @@ from acme.challenges import ChallengeFailure
 from acme.handlers.read_orders import find_authorization
 from acme.operations import DeactivateAuthorization
 from acme.resources import authorization_access
-from acme.storage import challenges, orders
+from acme.storage import authorizations, orders
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
 from ca_service.kernel.errors import MalformedError
@@ -29,7 +29,7 @@ class AuthorizationDeactivation(
         if status not in {AuthorizationStatus.PENDING, AuthorizationStatus.VALID}:
             raise MalformedError(f"The authorization is {status.value} and cannot be deactivated.")
         draft = replace(found, deactivated_at=call.now)
-        access = authorization_access(operation.action, call.home, found.id)
+        access = authorization_access(operation.action, call.home, found.directory, found.id)
         return Prepared(draft, (access,), {"identifier": found.identifier.value})
 
     async def sign(self, call: Call, draft: Authorization, grant: Grant) -> Authorization:
@@ -37,10 +37,10 @@ class AuthorizationDeactivation(
         return draft
 
     async def record(self, transaction: Transaction, call: Call, signed: Authorization) -> Authorization:
-        if await challenges.deactivate(transaction, signed):
+        if await authorizations.deactivate(transaction, signed):
             failure = ChallengeFailure(
                 "unauthorized",
                 f"The authorization of {signed.identifier.value} was deactivated; make a new order.",
             )
-            await orders.fail_orders_of(transaction, scope_of(call), signed.id, failure)
+            orders.fail_orders_of(transaction, scope_of(call), signed.id, failure)
         return signed

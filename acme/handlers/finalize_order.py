@@ -14,24 +14,27 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from acme.authorizations import AuthorizationStatus
+from acme.callers import scope_of
 from acme.directories import Directory
+from acme.directory_cache import DirectoryCache
 from acme.errors import (
     BadCsrError,
     DirectoryNotFoundError,
+    InvalidProfileError,
     OrderAdvancedError,
     OrderNotReadyError,
     UnauthorizedError,
 )
-from acme.handlers.read_orders import view_order
 from acme.operations import FinalizeOrder
-from acme.orders import CertificateId, OrderStatus, OrderView
+from acme.orders import CertificateId, OrderStatus, OrderView, view_of
 from acme.resources import order_access
-from acme.storage import accounts, directories, orders
+from acme.storage import order_views, orders
+from acme.validation.recheck import ProofRecheck
 from acme.wire.keys import key_of
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
 from ca_service.gate.port import Child, Gate
-from ca_service.kernel.errors import NotFoundError
+from ca_service.kernel.errors import KeywrightError, NotFoundError
 from ca_service.policy.names import NameRefusedError
 from ca_service.policy.values import Grant
 from ca_service.x509.operations import CsrRequest, IssueCertificate, IssuedCertificate, NameProof
@@ -49,6 +52,7 @@ class FinalizationDraft(Struct, frozen=True):
     """A ready order and what to issue for it; nothing to issue if it was finalized with this CSR before."""
 
     view: OrderView
+    directory: Directory | None
     issue: IssueCertificate | None
     request_digest: bytes
 
@@ -64,37 +68,51 @@ class SignedFinalization(Struct, frozen=True):
 class OrderFinalization(Handler[FinalizeOrder, FinalizationDraft, SignedFinalization, OrderView]):
     """Finalizes one order with one CSR."""
 
-    def __init__(self, database: Database, gate: Gate) -> None:
+    def __init__(
+        self, database: Database, gate: Gate, directories: DirectoryCache, recheck: ProofRecheck
+    ) -> None:
         self._database = database
         self._gate = gate
+        self._directories = directories
+        self._recheck = recheck
 
     async def prepare(self, call: Call, operation: FinalizeOrder) -> Prepared[FinalizationDraft]:
-        view = await view_order(self._database, call, operation.order)
+        asked = _read_csr(operation.csr_der)
+        found = await order_views.find_with_key(
+            self._database, scope_of(call), operation.order, asked.thumbprint
+        )
+        if found is None:
+            raise NotFoundError("order")
+        order, needed, is_key_of_account = found
+        view = view_of(order, needed, call.now)
         digest = hashlib.sha256(operation.csr_der).digest()
-        access = order_access(operation.action, call.home, view.order.id)
+        access = order_access(operation.action, call.home, view.order.directory, view.order.id)
         details = {"identifiers": [identifier.value for identifier in view.order.identifiers]}
         if view.status is OrderStatus.VALID and view.order.request_digest == digest:
-            return Prepared(FinalizationDraft(view, None, digest), (access,), details)
+            return Prepared(FinalizationDraft(view, None, None, digest), (access,), details)
         if view.status is not OrderStatus.READY:
             raise OrderNotReadyError(f"The order is {view.status.value}: {_NOT_READY[view.status]}.")
-        directory = await directories.find(self._database, call.home, view.order.directory)
+        directory = await self._directories.by_id(call.home, view.order.directory)
         if directory is None:
             raise DirectoryNotFoundError
-        await self._verify_request(directory, view, operation.csr_der)
+        asked.verify(view, is_key_of_account)
         issue = IssueCertificate(
             project=call.home.project,
-            profile=directory.profile,
+            profile=_profile_of(directory, view),
             authority=directory.authority,
             request=CsrRequest(operation.csr_der),
+            not_before=view.order.not_before,
+            not_after=view.order.not_after,
             proofs=_proofs(call, view),
             directory=directory.id,
         )
-        return Prepared(FinalizationDraft(view, issue, digest), (access,), details)
+        return Prepared(FinalizationDraft(view, directory, issue, digest), (access,), details)
 
     async def sign(self, call: Call, draft: FinalizationDraft, grant: Grant) -> SignedFinalization:
         del grant
-        if draft.issue is None:
+        if draft.issue is None or draft.directory is None:
             return SignedFinalization(draft.view, None, draft.request_digest)
+        await self._recheck.verify(draft.directory, draft.view.authorizations, call.now)
         try:
             child = await self._gate.prepare(call, draft.issue)
         except NotFoundError as error:
@@ -110,34 +128,56 @@ class OrderFinalization(Handler[FinalizeOrder, FinalizationDraft, SignedFinaliza
             return signed.view
         order = signed.view.order
         issued = await self._gate.record(transaction, signed.child)
-        won = await orders.finalize(
+        orders.finalize(
             transaction,
             order,
+            _advanced,
             certificate=issued.id,
             certificate_digest=_digest_of(issued.certificate_pem),
             request_digest=signed.request_digest,
         )
-        if not won:
-            raise OrderAdvancedError("Another request changed this order in the meantime; ask for it again.")
         done = replace(order, certificate=CertificateId(issued.id), request_digest=signed.request_digest)
         return replace(signed.view, order=done, status=OrderStatus.VALID)
 
     def details(self, answer: OrderView) -> Mapping[str, Any]:
         return {"certificate": answer.order.certificate}
 
-    async def _verify_request(self, directory: Directory, view: OrderView, csr_der: bytes) -> None:
-        try:
-            request = parse_csr(csr_der)
-        except NameRefusedError as error:
-            raise BadCsrError(error.detail, field="csr", rule=error.rule) from error
-        _verify_names(request, view)
-        key = key_of(request.public_key)
-        if await accounts.find_by_key(self._database, directory, key.thumbprint) is not None:
+
+class _AskedCertificate(Struct, frozen=True):
+    """What a CSR asks for. What is wrong with it is kept until it is known that the order waits for one."""
+
+    request: ParsedRequest | None
+    thumbprint: str = ""
+    fault: KeywrightError | None = None
+
+    def verify(self, view: OrderView, is_key_of_account: bool) -> None:
+        """Refuse what the order is not for, and an account's key (RFC 8555 section 11.1)."""
+        if self.request is not None:
+            _verify_names(self.request, view)
+        if self.fault is not None:
+            raise self.fault
+        if is_key_of_account:
             raise BadCsrError("The CSR's key is the key of an account; certify another key.", field="csr")
 
 
+def _read_csr(csr_der: bytes) -> _AskedCertificate:
+    try:
+        request = parse_csr(csr_der)
+    except NameRefusedError as error:
+        return _AskedCertificate(None, fault=BadCsrError(error.detail, field="csr", rule=error.rule))
+    except KeywrightError as error:
+        return _AskedCertificate(None, fault=error)
+    try:
+        return _AskedCertificate(request, key_of(request.public_key).thumbprint)
+    except KeywrightError as error:
+        return _AskedCertificate(request, fault=error)
+
+
 def _verify_names(request: ParsedRequest, view: OrderView) -> None:
-    """Refuse a CSR whose names, common name included, are not exactly those of the order."""
+    """Refuse a CSR whose names, common name included, are not exactly those of the order.
+
+    An address as common name (uacme's) counts as a name too; it stands in no subject.
+    """
     asked = set(request.names)
     if request.common_name is not None:
         if request.common_name.name is None:
@@ -153,6 +193,16 @@ def _verify_names(request: ParsedRequest, view: OrderView) -> None:
     raise BadCsrError(f"The CSR's names are not those of the order: {' and '.join(parts)}.", field="csr")
 
 
+def _profile_of(directory: Directory, view: OrderView) -> str:
+    """Return the profile that the order was made for, if the directory still issues from it."""
+    profile = view.order.profile or directory.profile
+    if profile not in directory.profiles:
+        raise InvalidProfileError(
+            f"This directory no longer issues from the profile {profile}; make a new order.", field="profile"
+        )
+    return profile
+
+
 def _proofs(call: Call, view: OrderView) -> tuple[NameProof, ...]:
     by_name = {(each.identifier, each.is_wildcard): each for each in view.authorizations}
     proofs = []
@@ -162,6 +212,10 @@ def _proofs(call: Call, view: OrderView) -> tuple[NameProof, ...]:
         assert authorization.proof is not None, "a valid authorization has a challenge that was met"
         proofs.append(NameProof(identifier.name, authorization.proof.type.value))
     return tuple(proofs)
+
+
+def _advanced() -> OrderAdvancedError:
+    return OrderAdvancedError("Another request changed this order in the meantime; ask for it again.")
 
 
 def _digest_of(certificate_pem: str) -> bytes:

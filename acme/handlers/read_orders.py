@@ -12,7 +12,7 @@ from acme.operations import (
 )
 from acme.orders import OrderView, view_of
 from acme.resources import account_access, authorization_access, order_access
-from acme.storage import challenges, orders
+from acme.storage import authorizations, challenges, order_views, orders
 from acme.storage.scope import Scope
 from ca_service.database.port import Database
 from ca_service.gate.handler import Call, Prepared, Reader
@@ -25,15 +25,15 @@ _NEWEST = "z"
 async def view_order(database: Database, call: Call, order: str) -> OrderView:
     """Return an order of the calling account as it stands now. Raises NotFoundError."""
     scope = scope_of(call)
-    found = await orders.find(database, scope, order)
+    found = await order_views.find(database, scope, order)
     if found is None:
         raise NotFoundError("order")
-    return view_of(found, await challenges.authorizations_of_order(database, scope, order), call.now)
+    return view_of(*found, call.now)
 
 
 async def find_authorization(database: Database, scope: Scope, authorization: str) -> Authorization:
     """Return an authorization of the calling account. Raises NotFoundError."""
-    found = await challenges.find_authorization(database, scope, authorization)
+    found = await authorizations.find(database, scope, authorization)
     if found is None:
         raise NotFoundError("authorization")
     return found
@@ -55,7 +55,8 @@ class OrderReading(Reader[ReadOrder, OrderView]):
 
     async def prepare(self, call: Call, operation: ReadOrder) -> Prepared[OrderView]:
         view = await view_order(self._database, call, operation.order)
-        return Prepared(view, (order_access(operation.action, call.home, view.order.id),))
+        order = view.order
+        return Prepared(view, (order_access(operation.action, call.home, order.directory, order.id),))
 
 
 class OrderListing(Reader[ListOrders, OrderPage]):
@@ -81,7 +82,8 @@ class AuthorizationReading(Reader[ReadAuthorization, Authorization]):
 
     async def prepare(self, call: Call, operation: ReadAuthorization) -> Prepared[Authorization]:
         found = await find_authorization(self._database, scope_of(call), operation.authorization)
-        return Prepared(found, (authorization_access(operation.action, call.home, found.id),))
+        access = authorization_access(operation.action, call.home, found.directory, found.id)
+        return Prepared(found, (access,))
 
 
 class ChallengeReading(Reader[ReadChallenge, Challenge]):
@@ -92,4 +94,5 @@ class ChallengeReading(Reader[ReadChallenge, Challenge]):
 
     async def prepare(self, call: Call, operation: ReadChallenge) -> Prepared[Challenge]:
         found = await find_challenge(self._database, scope_of(call), operation.challenge)
-        return Prepared(found, (authorization_access(operation.action, call.home, found.authorization),))
+        access = authorization_access(operation.action, call.home, found.directory, found.authorization)
+        return Prepared(found, (access,))

@@ -1,13 +1,21 @@
-"""newAccount, account and orders (RFC 8555 sections 7.1.2.1, 7.3)."""
+"""newAccount, account, keyChange and orders (RFC 8555 sections 7.1.2.1, 7.3)."""
 
+import json
 from typing import Any
 from urllib.parse import parse_qs
 
 from acme.accounts import Account, parse_contacts
-from acme.callers import caller_of, verify_usable
-from acme.errors import AccountDoesNotExistError, AccountTakenError, UnauthorizedError
+from acme.errors import AccountDoesNotExistError, AccountTakenError, KeyInUseError, UnauthorizedError
 from acme.http.visit import Answer, Visit, link
-from acme.operations import CreateAccount, DeactivateAccount, ListOrders, ReadAccount, UpdateAccount
+from acme.operations import (
+    ChangeAccountKey,
+    CreateAccount,
+    DeactivateAccount,
+    ListOrders,
+    ReadAccount,
+    UpdateAccount,
+)
+from acme.wire.key_change import parse_key_change
 from acme.wire.messages import OrdersDocument, account_document, encode
 from ca_service.kernel.errors import MalformedError
 from ca_service.web.door import throttle
@@ -18,20 +26,24 @@ _LONGEST_CURSOR = 64
 
 async def new_account(visit: Visit) -> Answer:
     """Open an account, or answer the one that the key has."""
-    throttle(visit.request, "newAccount")
     payload = visit.signer.jws.read_payload()
-    existing = await visit.keys.account_of_key(visit.directory, visit.signer.jws.key)
-    if existing is not None:
-        return await _existing(visit, existing)
-    if _flag(payload, "onlyReturnExisting"):
-        raise AccountDoesNotExistError("No account of this directory has this key.")
     key = visit.signer.jws.key
+    only_existing, agreed = _flag(payload, "onlyReturnExisting"), _flag(payload, "termsOfServiceAgreed")
+    existing = await visit.keys.account_of_key(visit.directory, key)
+    if existing is not None:
+        return await _existing(visit, existing, agrees_anew=agreed and not only_existing)
+    if only_existing:
+        raise AccountDoesNotExistError("No account of this directory has this key.")
     operation = CreateAccount(
         project=visit.directory.tenant.project,
         directory=visit.directory.id,
         jwk=key.jwk,
         contact=parse_contacts(payload.get("contact")),
+        terms_agreed=agreed,
+        external_binding=_binding(payload),
+        binding_url=visit.signer.jws.url,
     )
+    throttle(visit.request, "accounts")
     caller = visit.keys.new_caller(visit.directory, key, visit.address)
     try:
         made = await visit.perform_as(caller, operation)
@@ -53,10 +65,23 @@ async def account(visit: Visit) -> Answer:
         return _account(visit, await visit.perform(DeactivateAccount(project=project)))
     if status != "valid":
         raise MalformedError("An account's `status` can only be changed to `deactivated`.", field="status")
-    if payload.get("contact") is None:
+    contact = None if payload.get("contact") is None else parse_contacts(payload["contact"])
+    agreed = _flag(payload, "termsOfServiceAgreed")
+    if contact is None and not agreed:
         return _account(visit, await visit.perform(ReadAccount(project=project)))
-    contact = parse_contacts(payload["contact"])
-    return _account(visit, await visit.perform(UpdateAccount(project=project, contact=contact)))
+    operation = UpdateAccount(project=project, contact=contact, terms_agreed=agreed)
+    return _account(visit, await visit.perform(operation))
+
+
+async def key_change(visit: Visit) -> Answer:
+    """Give the account of the caller another key."""
+    new = parse_key_change(visit.signer.jws)
+    operation = ChangeAccountKey(project=visit.directory.tenant.project, jwk=new.jwk)
+    try:
+        return _account(visit, await visit.perform(operation))
+    except KeyInUseError as error:
+        location = visit.urls.of("account", error.account)
+        raise KeyInUseError(error.account, location=location) from error
 
 
 async def orders(visit: Visit) -> Answer:
@@ -73,11 +98,15 @@ async def orders(visit: Visit) -> Answer:
     return Answer(200, encode(document), headers=headers)
 
 
-async def _existing(visit: Visit, account: Account) -> Answer:
-    verify_usable(account)
-    caller = caller_of(visit.directory, account, visit.address)
-    operation = ReadAccount(project=visit.directory.tenant.project)
-    return _account(visit, await visit.perform_as(caller, operation))
+async def _existing(visit: Visit, account: Account, *, agrees_anew: bool) -> Answer:
+    """Answer the account of a key, which may agree to the terms as they are now (section 7.3.3)."""
+    caller = await visit.keys.caller_of_account(visit.directory, account, visit.address)
+    project = visit.directory.tenant.project
+    terms = visit.directory.rules.terms_of_service
+    if agrees_anew and terms is not None and account.terms_agreed != terms:
+        operation = UpdateAccount(project=project, terms_agreed=True)
+        return _account(visit, await visit.perform_as(caller, operation))
+    return _account(visit, await visit.perform_as(caller, ReadAccount(project=project)))
 
 
 def _account(visit: Visit, account: Account, *, status: int = 200) -> Answer:
@@ -95,6 +124,16 @@ def _flag(payload: dict[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise MalformedError(f"`{name}` must be true or false.", field=name)
     return value
+
+
+def _binding(payload: dict[str, Any]) -> bytes | None:
+    """Return the external account binding as JSON, if the request has one."""
+    binding = payload.get("externalAccountBinding")
+    if binding is None:
+        return None
+    if not isinstance(binding, dict):
+        raise MalformedError("`externalAccountBinding` must be a JWS.", field="externalAccountBinding")
+    return json.dumps(binding, separators=(",", ":")).encode()
 
 
 def _cursor(visit: Visit) -> str | None:

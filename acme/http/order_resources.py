@@ -3,11 +3,18 @@
 from typing import Any
 
 from acme.callers import key_caller
-from acme.challenges import ChallengeStatus
-from acme.errors import BadCsrError, BadRevocationReasonError, InvalidProfileError, OrderAdvancedError
+from acme.challenges import ChallengeStatus, seconds_until_answer
+from acme.errors import (
+    BadCsrError,
+    BadRevocationReasonError,
+    CertificateWithdrawnError,
+    ChallengeAdvancedError,
+    OrderAdvancedError,
+)
 from acme.http.visit import RETRY_AFTER, Answer, Visit, link
-from acme.identifiers import parse_identifiers
+from acme.identifiers import parse_identifier, parse_identifiers
 from acme.operations import (
+    CreateAuthorization,
     CreateOrder,
     DeactivateAuthorization,
     FinalizeOrder,
@@ -18,6 +25,7 @@ from acme.operations import (
     RevokeIssued,
 )
 from acme.orders import OrderStatus, OrderView
+from acme.validity import parse_moment
 from acme.wire import base64url
 from acme.wire.messages import (
     authorization_document,
@@ -26,8 +34,7 @@ from acme.wire.messages import (
     is_processing,
     order_document,
 )
-from ca_service.kernel.errors import MalformedError, NotFoundError
-from ca_service.web.door import throttle
+from ca_service.kernel.errors import MalformedError
 from ca_service.x509.certificates import CertificateStatus
 from ca_service.x509.operations import ReadCertificate
 
@@ -35,21 +42,30 @@ _RETRY = ("retry-after", RETRY_AFTER)
 
 
 async def new_order(visit: Visit) -> Answer:
-    """Take an order."""
-    throttle(visit.request, "newOrder")
+    """Take an order; `profile` is of draft-ietf-acme-profiles."""
     payload = visit.signer.jws.read_payload()
-    for field in ("notBefore", "notAfter"):
-        if payload.get(field) is not None:
-            raise MalformedError(
-                f"`{field}` is not honoured here: leave it out, the directory's profile sets it.", field=field
-            )
-    if payload.get("profile", visit.directory.profile) != visit.directory.profile:
-        raise InvalidProfileError(
-            f"This directory issues from the profile `{visit.directory.profile}` only.", field="profile"
-        )
-    identifiers = parse_identifiers(payload.get("identifiers"))
-    operation = CreateOrder(project=visit.directory.tenant.project, identifiers=identifiers)
+    profile = payload.get("profile")
+    if profile is not None and not isinstance(profile, str):
+        raise MalformedError("`profile` must be the name of a profile, as text.", field="profile")
+    operation = CreateOrder(
+        project=visit.directory.tenant.project,
+        identifiers=parse_identifiers(payload.get("identifiers")),
+        profile=profile,
+        not_before=parse_moment(payload.get("notBefore"), "notBefore"),
+        not_after=parse_moment(payload.get("notAfter"), "notAfter"),
+    )
     return _order(visit, await visit.perform(operation), status=201)
+
+
+async def new_authorization(visit: Visit) -> Answer:
+    """Open an authorization ahead of any order (section 7.4.1)."""
+    payload = visit.signer.jws.read_payload()
+    operation = CreateAuthorization(
+        project=visit.directory.tenant.project, identifier=parse_identifier(payload.get("identifier"))
+    )
+    made = await visit.perform(operation)
+    headers = (("location", visit.urls.of("authz", made.id)),)
+    return Answer(201, encode(authorization_document(made, visit.urls, visit.now)), headers=headers)
 
 
 async def order(visit: Visit) -> Answer:
@@ -98,19 +114,29 @@ async def challenge(visit: Visit) -> Answer:
         found = await visit.perform(ReadChallenge(project=project, challenge=visit.resource.id))
     else:
         visit.signer.jws.read_payload()
-        found = await visit.perform(RespondToChallenge(project=project, challenge=visit.resource.id))
+        operation = RespondToChallenge(project=project, challenge=visit.resource.id)
+        try:
+            found = await visit.perform(operation)
+        except ChallengeAdvancedError:
+            # The same request came twice at once: this one is told how the challenge stands.
+            found = await visit.perform(operation)
     up = link(visit.urls.of("authz", found.authorization), "up")
-    headers = (up, _RETRY) if found.status is ChallengeStatus.PROCESSING else (up,)
+    retry = ("retry-after", str(seconds_until_answer(found)))
+    headers = (up, retry) if found.status is ChallengeStatus.PROCESSING else (up,)
     return Answer(200, encode(challenge_document(found, visit.urls)), headers=headers)
 
 
 async def certificate(visit: Visit) -> Answer:
-    """Download a certificate with its chain, the leaf first and without the root (section 7.4.2)."""
+    """Download a certificate with its chain, the leaf first and without the root (section 7.4.2).
+
+    A revoked one is not handed out any more, an expired one is. There is one chain to choose from, so there
+    are no links to alternate ones.
+    """
     visit.require_read()
     operation = ReadCertificate(project=visit.directory.tenant.project, certificate=visit.resource.id)
     found = await visit.perform(operation)
     if found.status is CertificateStatus.REVOKED:
-        raise NotFoundError("certificate that is not revoked")
+        raise CertificateWithdrawnError
     chain = found.certificate_pem + "".join(found.chain_pem)
     return Answer(200, chain.encode("ascii"), media_type="application/pem-certificate-chain")
 

@@ -56,12 +56,15 @@ class Visit(Struct, frozen=True):
 
     async def perform(self, operation: Operation[A]) -> A:
         """Perform an operation as the account that signed."""
-        return await self.perform_as(caller_of(self.directory, self.account, self.address), operation)
+        caller = caller_of(self.directory, self.account, self.address, self.signer.sponsor)
+        return await self.perform_as(caller, operation)
 
     async def perform_as(self, caller: Caller, operation: Operation[A]) -> A:
         """Perform an operation as a caller made from the key that signed."""
         exchange_of(self.request).caller = caller
-        return (await perform_as(self.request, caller, operation)).answer
+        nonce = self.signer.nonce
+        once = None if nonce.is_used else nonce
+        return (await perform_as(self.request, caller, operation, once=once)).answer
 
     def require_read(self) -> None:
         """Refuse a payload where only reading is possible (RFC 8555 section 6.3). Raises MalformedError."""

@@ -1,7 +1,7 @@
 """Rows of directories."""
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select, update
 
 from acme.directories import Directory, DirectoryId, DirectoryRules, ExternalAccountRule
 from acme.storage.tables import DIRECTORIES as T
@@ -20,21 +20,15 @@ _COLUMNS = (
     T.c.eab,
     T.c.created_at,
     T.c.rules,
+    T.c.updated_at,
 )
+_IS_THERE = T.c.deleted_at.is_(None)
+_IN_PROJECT = (T.c.organization == bindparam("organization"), T.c.project == bindparam("project"))
 # A directory is found by its address alone: slugs are unique on the instance, and its row says whose it is.
-_FIND_BY_SLUG = statement(select(*_COLUMNS).where(T.c.slug == bindparam("slug")))
-_FIND = statement(
-    select(*_COLUMNS).where(
-        T.c.organization == bindparam("organization"),
-        T.c.project == bindparam("project"),
-        T.c.id == bindparam("id"),
-    )
-)
-_LIST = statement(
-    select(*_COLUMNS)
-    .where(T.c.organization == bindparam("organization"), T.c.project == bindparam("project"))
-    .order_by(T.c.slug)
-)
+_FIND_BY_SLUG = statement(select(*_COLUMNS).where(T.c.slug == bindparam("slug"), _IS_THERE))
+_IS_SLUG_USED = statement(select(T.c.id).where(T.c.slug == bindparam("slug")))
+_FIND = statement(select(*_COLUMNS).where(*_IN_PROJECT, T.c.id == bindparam("id"), _IS_THERE))
+_LIST = statement(select(*_COLUMNS).where(*_IN_PROJECT, _IS_THERE).order_by(T.c.slug))
 _INSERT = statement(
     insert_if_absent(
         T,
@@ -49,6 +43,28 @@ _INSERT = statement(
         "rules",
         conflict=("slug",),
     )
+)
+_MINE_AS_READ = (
+    *_IN_PROJECT,
+    T.c.id == bindparam("id"),
+    _IS_THERE,
+    func.coalesce(T.c.updated_at, 0) == bindparam("former_updated_at"),
+)
+_UPDATE = statement(
+    update(T)
+    .where(*_MINE_AS_READ)
+    .values(
+        profile=bindparam("profile"),
+        authority=bindparam("authority"),
+        eab=bindparam("eab"),
+        rules=bindparam("rules"),
+        updated_at=bindparam("updated_at"),
+    )
+)
+_DELETE = statement(
+    update(T)
+    .where(*_IN_PROJECT, T.c.id == bindparam("id"), _IS_THERE)
+    .values(deleted_at=bindparam("deleted_at"))
 )
 
 
@@ -72,6 +88,11 @@ async def list_all(database: Database, tenant: Tenant) -> tuple[Directory, ...]:
     return tuple(map(_directory, rows))
 
 
+async def is_slug_used(database: Database, slug: str) -> bool:
+    """Return whether a directory has or had this slug."""
+    return await database.read_one(_IS_SLUG_USED, slug=slug) is not None
+
+
 async def add(transaction: Transaction, directory: Directory) -> bool:
     """Write a new directory; return False if its slug is taken."""
     changed = await transaction.execute(
@@ -89,8 +110,43 @@ async def add(transaction: Transaction, directory: Directory) -> bool:
     return changed == 1
 
 
+async def change(transaction: Transaction, former: Directory, changed: Directory) -> bool:
+    """Write a directory over what it was; return False if another request changed it first."""
+    before = _version(former)
+    count = await transaction.execute(
+        _UPDATE,
+        organization=former.tenant.organization,
+        project=former.tenant.project,
+        id=former.id,
+        former_updated_at=before,
+        profile=changed.profile,
+        authority=changed.authority,
+        eab=changed.eab.value,
+        rules=msgspec.json.encode(changed.rules),
+        # Two changes of one moment are two versions all the same.
+        updated_at=max(to_microseconds(transaction.now), before + 1),
+    )
+    return count == 1
+
+
+async def delete(transaction: Transaction, directory: Directory) -> bool:
+    """Take a directory away and keep its slug; return False if it is gone already."""
+    count = await transaction.execute(
+        _DELETE,
+        organization=directory.tenant.organization,
+        project=directory.tenant.project,
+        id=directory.id,
+        deleted_at=to_microseconds(transaction.now),
+    )
+    return count == 1
+
+
+def _version(directory: Directory) -> int:
+    return 0 if directory.updated_at is None else to_microseconds(directory.updated_at)
+
+
 def _directory(row: Row) -> Directory:
-    id_, organization, project, slug, profile, authority, eab, created_at, rules = row
+    id_, organization, project, slug, profile, authority, eab, created_at, rules, updated_at = row
     return Directory(
         id=DirectoryId(id_),
         tenant=Tenant(OrganizationId(organization), ProjectId(project)),
@@ -100,4 +156,5 @@ def _directory(row: Row) -> Directory:
         eab=ExternalAccountRule(eab),
         created_at=from_microseconds(created_at),
         rules=DirectoryRules() if rules is None else msgspec.json.decode(rules, type=DirectoryRules),
+        updated_at=None if updated_at is None else from_microseconds(updated_at),
     )

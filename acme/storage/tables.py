@@ -1,6 +1,16 @@
 """The tables of ACME; every row of a tenant carries organization, project and directory (S2, S12)."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from ca_service.database.metadata import METADATA
 
@@ -43,8 +53,11 @@ ACCOUNTS = Table(
     Column("external_key", Text, nullable=True),
     Column("identity", Text, nullable=True),
     Column("external_binding", LargeBinary, nullable=True),
+    # NULL only in rows that were written before there were tags; they are never read as accounts again.
+    Column("mac", LargeBinary, nullable=True),
     UniqueConstraint("directory", "thumbprint"),
     Index("ix_acme_accounts_external_key", "external_key"),
+    Index("ix_acme_accounts_thumbprint", "thumbprint"),
 )
 
 #: Keys for external account binding (RFC 8555 section 7.3.4); the HMAC key itself is sealed.
@@ -65,6 +78,9 @@ EXTERNAL_KEYS = Table(
     Index("ix_acme_external_keys_directory_id", "directory", "id"),
 )
 
+_IS_UNFINISHED = text("certificate IS NULL")
+_IS_OPEN = text("certificate IS NULL AND failure IS NULL")
+
 ORDERS = Table(
     "acme_orders",
     METADATA,
@@ -82,7 +98,14 @@ ORDERS = Table(
     Column("not_before", BigInteger, nullable=True),
     Column("not_after", BigInteger, nullable=True),
     Index("ix_acme_orders_account_id", "account", "id"),
-    Index("ix_acme_orders_expires_at", "expires_at"),
+    # Finished orders stay as long as their certificates; these two look past them.
+    Index("ix_acme_orders_open", "account", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    Index(
+        "ix_acme_orders_unfinished",
+        "expires_at",
+        sqlite_where=_IS_UNFINISHED,
+        postgresql_where=_IS_UNFINISHED,
+    ),
     Index("ix_acme_orders_certificate_digest", "certificate_digest"),
 )
 
@@ -125,6 +148,8 @@ CHALLENGES = Table(
     Column("attempts", BigInteger, nullable=False),
     Column("validated_at", BigInteger, nullable=True),
     Column("failure", LargeBinary, nullable=True),
+    # What came of the last look while there will be another.
+    Column("trouble", LargeBinary, nullable=True),
     Index("ix_acme_challenges_authorization_id", "authorization_id"),
 )
 

@@ -1,22 +1,14 @@
 """dns-01: the digest of the key authorization in a TXT record below the name (RFC 8555 section 8.4)."""
 
-from typing import Protocol
-
 from acme.challenges import Challenge, ChallengeType, digest_of
 from acme.errors import ValidationError
-from acme.identifiers import Identifier
 from acme.validation.failures import failure_of
+from acme.validation.port import Outside
 from ca_service.egress.errors import EgressError, NameNotFoundError
+from ca_service.egress.records import TextRecords
+from ca_service.egress.shown import escape
 
 LABEL = "_acme-challenge"
-_SHOWN = 60
-
-
-class TextLookup(Protocol):
-    """Looks TXT records up through the one egress, aliases followed."""
-
-    async def texts(self, name: str) -> tuple[bytes, ...]:
-        """Return the TXT records of a name, the strings of each joined. Raises EgressError."""
 
 
 class Dns01:
@@ -24,26 +16,32 @@ class Dns01:
 
     type = ChallengeType.DNS_01
 
-    def __init__(self, outside: TextLookup) -> None:
-        self._outside = outside
-
-    def is_offered_for(self, identifier: Identifier) -> bool:
-        return identifier.type == "dns"
-
-    async def validate(self, challenge: Challenge) -> None:
+    async def validate(self, challenge: Challenge, outside: Outside) -> None:
         name = f"{LABEL}.{challenge.identifier.value}"
         try:
-            records = await self._outside.texts(name)
+            found = await outside.texts(name)
         except NameNotFoundError as error:
-            raise ValidationError("unauthorized", f"There is no TXT record at {name}.") from error
+            raise ValidationError(
+                "unauthorized",
+                f"There is no TXT record at {name} ({error.rcode} from {error.resolver or 'no resolver'}). "
+                "Add it, and give its name servers time to show it.",
+            ) from error
         except EgressError as error:
             raise failure_of(error) from error
         if challenge.key_authorization is None:
             raise ValidationError("unauthorized", "The challenge has not been answered.")
-        if digest_of(challenge.key_authorization).encode("ascii") in records:
+        if digest_of(challenge.key_authorization).encode("ascii") in found.records:
             return
-        shown = ascii(records[0][:_SHOWN])[1:] if records else "nothing"
-        raise ValidationError(
-            "unauthorized",
-            f"None of the {len(records)} TXT records at {name} is this challenge's; the first is {shown}.",
-        )
+        raise ValidationError("unauthorized", _mismatch(name, found))
+
+
+def _mismatch(name: str, found: TextRecords) -> str:
+    """Return what was found instead; of records behind an alias only how many they are (S3)."""
+    number = "The TXT record" if found.total == 1 else f"None of the {found.total} TXT records"
+    verb = "is not this challenge's" if found.total == 1 else "is this challenge's"
+    if found.total > len(found.records):
+        verb += f" (only {len(found.records)} were looked at; remove old ones)"
+    detail = f"{number} at {name} {verb} (asked {found.resolver})"
+    if not found.is_own:
+        return f"{detail}; the name is an alias."
+    return f'{detail}; the first is "{escape(found.records[0])}".' if found.records else f"{detail}."

@@ -6,6 +6,7 @@ from ca_service.egress.errors import (
     ConnectionFailedError,
     DnsFailedError,
     EgressError,
+    HandshakeFailedError,
     NameNotFoundError,
 )
 
@@ -19,6 +20,9 @@ def failure_of(error: EgressError) -> ValidationError:
             return ValidationError("dns", error.detail, is_transient=True)
         case AnswerRefusedError():
             return ValidationError("unauthorized", error.detail)
+        case HandshakeFailedError():
+            type_ = "unauthorized" if error.has_refused_protocol else "tls"
+            return ValidationError(type_, error.detail)
         case ConnectionFailedError():
             return ValidationError("connection", error.detail, is_transient=True)
     return ValidationError("connection", error.detail)

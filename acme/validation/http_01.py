@@ -1,38 +1,22 @@
-"""http-01: the key authorization under a well-known path of the host (RFC 8555 section 8.3)."""
-
-from typing import Protocol
+"""http-01: the key authorization under a well-known path of the host (RFC 8555 section 8.3, RFC 8738)."""
 
 from acme.challenges import Challenge, ChallengeType
 from acme.errors import ValidationError
-from acme.identifiers import Identifier
 from acme.validation.failures import failure_of
+from acme.validation.port import Outside
 from ca_service.egress.errors import EgressError
-from ca_service.egress.http_challenge import ChallengeAnswer
 
 PATH = "/.well-known/acme-challenge/"
 
 
-class ChallengeFetch(Protocol):
-    """Fetches a challenge's answer through the one egress, which checks every address and redirect."""
-
-    async def fetch(self, host: str, path: str) -> ChallengeAnswer:
-        """Return the bounded body of a 200 answer. Raises EgressError."""
-
-
 class Http01:
-    """Validates http-01."""
+    """Validates http-01; an address is asked itself, and nothing is resolved (RFC 8738 section 4)."""
 
     type = ChallengeType.HTTP_01
 
-    def __init__(self, outside: ChallengeFetch) -> None:
-        self._outside = outside
-
-    def is_offered_for(self, identifier: Identifier) -> bool:
-        return identifier.type == "dns" and not identifier.is_wildcard
-
-    async def validate(self, challenge: Challenge) -> None:
+    async def validate(self, challenge: Challenge, outside: Outside) -> None:
         try:
-            answer = await self._outside.fetch(challenge.identifier.value, PATH + challenge.token)
+            answer = await outside.fetch(challenge.identifier.value, PATH + challenge.token)
         except EgressError as error:
             raise failure_of(error) from error
         expected = (challenge.key_authorization or "").encode("ascii")

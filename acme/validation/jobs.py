@@ -31,8 +31,9 @@ class JobQueue(Protocol):
         *,
         run_at: datetime | None = None,
         unique: str | None = None,
+        here: bool = False,
     ) -> None:
-        """Enqueue a job in the caller's transaction."""
+        """Enqueue a job in the caller's transaction; one to be run `here` is this process's own at once."""
 
 
 def encode_job(job: ValidationJob) -> bytes:

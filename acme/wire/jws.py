@@ -70,6 +70,34 @@ class VerifiedJws(Struct, frozen=True):
         return parse_object(self.payload, "payload")
 
 
+class Flattened(Struct, frozen=True):
+    """The parts of one JWS in flattened JSON serialization (RFC 7515 section 7.2.2); nothing is verified."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+
+def parse_flattened(members: Mapping[str, Any], what: str) -> Flattened:
+    """Return the parts of a JWS; `what` names it in the error. Raises MalformedError."""
+    if "signatures" in members:
+        raise MalformedError(f"The {what} must be in flattened JSON serialization, with one signature.")
+    if "header" in members:
+        raise MalformedError(f"The {what} must not have an unprotected `header`.")
+    protected, payload, signature = (text_in(members, name) for name in ("protected", "payload", "signature"))
+    if len(members) != 3:
+        raise MalformedError(
+            f"The {what} must have the members `protected`, `payload`, `signature` and no others."
+        )
+    return Flattened(
+        header=parse_object(base64url.decode(protected, "protected header"), "protected header"),
+        payload=base64url.decode(payload, "payload"),
+        signing_input=f"{protected}.{payload}".encode("ascii"),
+        signature=base64url.decode(signature, "signature"),
+    )
+
+
 def parse_jws(body: bytes) -> UnverifiedJws:
     """Return the JWS in a request body: flattened JSON serialization only (RFC 8555 section 6.2).
 
@@ -78,27 +106,18 @@ def parse_jws(body: bytes) -> UnverifiedJws:
     """
     if len(body) > MAXIMUM_BODY:
         raise TooLargeError(f"The request is larger than {MAXIMUM_BODY} bytes.")
-    outer = parse_object(body, "request")
-    if "signatures" in outer:
-        raise MalformedError("The JWS must be in flattened JSON serialization, with one signature.")
-    if "header" in outer:
-        raise MalformedError("The JWS must not have an unprotected `header`.")
-    protected, payload, signature = (_text(outer, name) for name in ("protected", "payload", "signature"))
-    if len(outer) != 3:
-        raise MalformedError(
-            "The JWS must have the members `protected`, `payload`, `signature` and no others."
-        )
-    header = parse_object(base64url.decode(protected, "protected header"), "protected header")
+    parts = parse_flattened(parse_object(body, "request"), "JWS")
+    header = parts.header
     _verify_header_members(header)
     return UnverifiedJws(
-        algorithm=_algorithm(header),
+        algorithm=signature_algorithm(header),
         nonce=_nonce(header),
-        url=_text(header, "url"),
-        jwk=_jwk(header),
-        kid=_text(header, "kid") if "kid" in header else None,
-        payload=base64url.decode(payload, "payload"),
-        signing_input=f"{protected}.{payload}".encode("ascii"),
-        signature=base64url.decode(signature, "signature"),
+        url=text_in(header, "url"),
+        jwk=jwk_in(header),
+        kid=text_in(header, "kid") if "kid" in header else None,
+        payload=parts.payload,
+        signing_input=parts.signing_input,
+        signature=parts.signature,
     )
 
 
@@ -108,14 +127,7 @@ def verify_jws(jws: UnverifiedJws, key: AccountKey) -> VerifiedJws:
     Raises BadSignatureAlgorithmError if the key is not for the header's algorithm, UnauthorizedError if the
     signature is not this key's.
     """
-    if jws.algorithm not in key.algorithms:
-        raise BadSignatureAlgorithmError(
-            f"The key signs with {' or '.join(key.algorithms)}; the JWS says `{jws.algorithm}`."
-        )
-    try:
-        _verify_signature(jws, key)
-    except InvalidSignature as error:
-        raise UnauthorizedError("The signature of the JWS is not that of the key it names.") from error
+    verify_signature(key, jws.algorithm, jws.signing_input, jws.signature)
     return VerifiedJws(
         key=key,
         signed_by="kid" if jws.jwk is None else "jwk",
@@ -126,23 +138,38 @@ def verify_jws(jws: UnverifiedJws, key: AccountKey) -> VerifiedJws:
     )
 
 
-def _verify_signature(jws: UnverifiedJws, key: AccountKey) -> None:
+def verify_signature(key: AccountKey, algorithm: str, signing_input: bytes, signature: bytes) -> None:
+    """Return if the signature is this key's.
+
+    Raises BadSignatureAlgorithmError if the key is not for the algorithm, UnauthorizedError otherwise.
+    """
+    if algorithm not in key.algorithms:
+        raise BadSignatureAlgorithmError(
+            f"The key signs with {' or '.join(key.algorithms)}; the JWS says `{algorithm}`."
+        )
+    try:
+        _verify_with(key, algorithm, signing_input, signature)
+    except InvalidSignature as error:
+        raise UnauthorizedError("The signature of the JWS is not that of the key it names.") from error
+
+
+def _verify_with(key: AccountKey, algorithm: str, signing_input: bytes, signature: bytes) -> None:
     public_key = key.public_key
     if isinstance(public_key, EllipticCurvePublicKey):
-        algorithm, size = _ES_HASHES[jws.algorithm]
+        hash_, size = _ES_HASHES[algorithm]
         # RFC 7518 section 3.4: R and S, each exactly as long as the curve's order.
-        if len(jws.signature) != 2 * size:
+        if len(signature) != 2 * size:
             raise InvalidSignature
-        r, s = (int.from_bytes(half, "big") for half in (jws.signature[:size], jws.signature[size:]))
-        public_key.verify(encode_dss_signature(r, s), jws.signing_input, ECDSA(algorithm))
+        r, s = (int.from_bytes(half, "big") for half in (signature[:size], signature[size:]))
+        public_key.verify(encode_dss_signature(r, s), signing_input, ECDSA(hash_))
     elif isinstance(public_key, Ed25519PublicKey):
-        public_key.verify(jws.signature, jws.signing_input)
-    elif jws.algorithm == "PS256":
+        public_key.verify(signature, signing_input)
+    elif algorithm == "PS256":
         sha256 = hashes.SHA256()
         scheme = padding.PSS(padding.MGF1(sha256), sha256.digest_size)
-        public_key.verify(jws.signature, jws.signing_input, scheme, sha256)
+        public_key.verify(signature, signing_input, scheme, sha256)
     else:
-        public_key.verify(jws.signature, jws.signing_input, padding.PKCS1v15(), hashes.SHA256())
+        public_key.verify(signature, signing_input, padding.PKCS1v15(), hashes.SHA256())
 
 
 def _verify_header_members(header: Mapping[str, Any]) -> None:
@@ -154,8 +181,9 @@ def _verify_header_members(header: Mapping[str, Any]) -> None:
         raise MalformedError("The protected header must have exactly one of `jwk` and `kid`.")
 
 
-def _algorithm(header: Mapping[str, Any]) -> str:
-    algorithm = _text(header, "alg")
+def signature_algorithm(header: Mapping[str, Any]) -> str:
+    """Return the `alg` of a protected header. Raises BadSignatureAlgorithmError for all but ours."""
+    algorithm = text_in(header, "alg")
     if algorithm not in ALGORITHMS:
         raise BadSignatureAlgorithmError(
             f"The algorithm `{algorithm[:40]}` is not accepted; use one of {', '.join(ALGORITHMS)}."
@@ -166,17 +194,19 @@ def _algorithm(header: Mapping[str, Any]) -> str:
 def _nonce(header: Mapping[str, Any]) -> str:
     if "nonce" not in header:
         raise BadNonceError("The protected header has no `nonce`; use the one of this answer.")
-    return _text(header, "nonce")
+    return text_in(header, "nonce")
 
 
-def _jwk(header: Mapping[str, Any]) -> dict[str, Any] | None:
+def jwk_in(header: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the `jwk` of a protected header, if it has one. Raises MalformedError if it is no object."""
     jwk = header.get("jwk")
     if "jwk" in header and not isinstance(jwk, dict):
         raise MalformedError("The `jwk` in the protected header is not an object.")
     return jwk
 
 
-def _text(members: Mapping[str, Any], name: str) -> str:
+def text_in(members: Mapping[str, Any], name: str) -> str:
+    """Return a member that must be text. Raises MalformedError."""
     value = members.get(name)
     if not isinstance(value, str):
         raise MalformedError(f"The member `{name}` is missing or not text.")

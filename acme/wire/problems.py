@@ -4,14 +4,16 @@ What a module below us refuses is told by its kind; what this package refuses ha
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from acme import errors
 from acme.challenges import ChallengeFailure
+from acme.identifiers import Identifier
 from acme.wire.jws import ALGORITHMS
+from ca_service.identity.errors import SponsorRefusedError
 from ca_service.kernel.errors import KeywrightError, Kind, RateLimitedError, UnavailableError
 from ca_service.policy.names import NameRefusedError
 from ca_service.x509.errors import CsrMalformedError, CsrRefusedError, ProfileRefusedError
@@ -29,17 +31,29 @@ BY_CLASS: Mapping[type[KeywrightError], tuple[str, int]] = {
     errors.InvalidContactError: ("invalidContact", 400),
     errors.UnsupportedContactError: ("unsupportedContact", 400),
     errors.ExternalAccountRequiredError: ("externalAccountRequired", 403),
+    errors.ExternalBindingError: ("unauthorized", 403),
+    errors.ExternalAccountEndedError: ("unauthorized", 403),
+    errors.UserActionRequiredError: ("userActionRequired", 403),
+    errors.KeyInUseError: ("malformed", 409),
+    errors.KeyChangedError: ("malformed", 409),
     errors.UnsupportedIdentifierError: ("unsupportedIdentifier", 400),
     errors.RejectedIdentifierError: ("rejectedIdentifier", 400),
+    errors.CompoundError: ("compound", 400),
     errors.InvalidProfileError: ("invalidProfile", 400),
+    errors.ValidityRefusedError: ("malformed", 400),
     errors.OrderNotReadyError: ("orderNotReady", 403),
     errors.OrderAdvancedError: ("orderNotReady", 403),
+    errors.ChallengeAdvancedError: ("malformed", 409),
+    errors.AuthorizationLostError: ("malformed", 409),
     errors.AccountTakenError: ("malformed", 409),
     errors.BadCsrError: ("badCSR", 400),
+    errors.CertificateWithdrawnError: ("malformed", 404),
+    errors.CaaForbidsError: ("caa", 403),
     errors.AlreadyRevokedError: ("alreadyRevoked", 400),
     errors.BadRevocationReasonError: ("badRevocationReason", 400),
     errors.DirectoryNotFoundError: ("malformed", 404),
     errors.ValidationError: ("incorrectResponse", 403),
+    SponsorRefusedError: ("unauthorized", 403),
     CsrMalformedError: ("badCSR", 400),
     CsrRefusedError: ("badCSR", 400),
     NameRefusedError: ("rejectedIdentifier", 400),
@@ -86,6 +100,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     type: str
     detail: str
     status: int
+    instance: str | UnsetType = UNSET
     algorithms: tuple[str, ...] | UnsetType = UNSET
     subproblems: tuple[Subproblem, ...] | UnsetType = UNSET
     request_id: str | UnsetType = UNSET
@@ -118,6 +133,7 @@ def render_problem(error: KeywrightError, request_id: str) -> RenderedProblem:
         type=URN + type_,
         detail=detail,
         status=status,
+        instance=error.terms if isinstance(error, errors.UserActionRequiredError) else UNSET,
         algorithms=ALGORITHMS if isinstance(error, errors.BadSignatureAlgorithmError) else UNSET,
         subproblems=_subproblems(error),
         request_id=request_id or UNSET,
@@ -126,12 +142,26 @@ def render_problem(error: KeywrightError, request_id: str) -> RenderedProblem:
 
 
 def failure_document(failure: ChallengeFailure, status: int = 403) -> Problem:
-    """Return the `error` of a challenge or an order."""
+    """Return the `error` of a challenge, or of an order that failed for one reason."""
     return Problem(type=URN + failure.type, detail=failure.detail, status=status)
 
 
+def failures_document(failures: Sequence[tuple[Identifier, ChallengeFailure]], status: int = 403) -> Problem:
+    """Return the `error` of an order of which several identifiers were not proved (section 6.7.1)."""
+    kinds = {failure.type for _, failure in failures}
+    return Problem(
+        type=URN + (kinds.pop() if len(kinds) == 1 else "compound"),
+        detail=f"{len(failures)} identifiers were not proved; the subproblems say which and why.",
+        status=status,
+        subproblems=tuple(
+            Subproblem(URN + failure.type, failure.detail, ProblemIdentifier(each.type, each.value))
+            for each, failure in failures
+        ),
+    )
+
+
 def _subproblems(error: KeywrightError) -> tuple[Subproblem, ...] | UnsetType:
-    if not isinstance(error, errors.RejectedIdentifierError) or len(error.faults) < 2:
+    if not isinstance(error, errors.RejectedIdentifierError) or not error.faults:
         return UNSET
     return tuple(
         Subproblem(
@@ -144,6 +174,10 @@ def _subproblems(error: KeywrightError) -> tuple[Subproblem, ...] | UnsetType:
 
 
 def _headers(error: KeywrightError) -> tuple[tuple[str, str], ...]:
+    if isinstance(error, errors.UserActionRequiredError):
+        return (("link", f'<{error.terms}>;rel="terms-of-service"'),)
+    if isinstance(error, errors.KeyInUseError) and error.location is not None:
+        return (("location", error.location),)
     if isinstance(error, RateLimitedError | UnavailableError):
         return (("retry-after", str(max(1, math.ceil(error.retry_after.total_seconds())))),)
     return ()

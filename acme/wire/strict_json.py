@@ -38,6 +38,8 @@ class _RefusedError(Exception):
 
 
 def _verify_depth(text: str, what: str) -> None:
+    if text.count("[") + text.count("{") <= MAXIMUM_DEPTH:
+        return
     depth = 0
     for bracket in _BRACKETS.findall(_STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1

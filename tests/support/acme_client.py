@@ -5,6 +5,7 @@ It shares no code with the server, so that both agree on RFC 8555 and not on eac
 
 import base64
 import hashlib
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -93,6 +94,26 @@ def sign_jws(key: ClientKey, payload: bytes | None, header: Mapping[str, Any], /
     return json.dumps(members | outer).encode()
 
 
+def sign_key_change(directory: str, account: str, old: ClientKey, new: ClientKey | None = None) -> bytes:
+    """Return the inner JWS by which an account below `directory` takes a new key (RFC 8555 section 7.3.5)."""
+    new = new or ClientKey.new()
+    statement = {"account": f"{directory}/account/{account}", "oldKey": old.jwk}
+    header = {"alg": new.algorithm, "jwk": new.jwk, "url": f"{directory}/key-change"}
+    return sign_jws(new, json.dumps(statement).encode(), header)
+
+
+def sign_binding(
+    kid: str, hmac_key: str, key: ClientKey, url: str, /, *, algorithm: str = "HS256", **changes: Any
+) -> dict[str, str]:
+    """Return an external account binding (RFC 8555 section 7.3.4); `changes` are to its protected header."""
+    header = {"alg": algorithm, "kid": kid, "url": url, **changes}
+    protected = b64(json.dumps({name: value for name, value in header.items() if value is not None}).encode())
+    payload = b64(json.dumps(key.jwk).encode())
+    secret = base64.urlsafe_b64decode(hmac_key + "=" * (-len(hmac_key) % 4))
+    digest = hmac.digest(secret, f"{protected}.{payload}".encode(), f"sha{algorithm[2:]}")
+    return {"protected": protected, "payload": payload, "signature": b64(digest)}
+
+
 class Reply(Struct, frozen=True):
     """What came back; header names in lower case, each with all its values."""
 
@@ -158,6 +179,16 @@ class AcmeClient:
         reply = self.post(self.directory["newAccount"], {"termsOfServiceAgreed": True, **payload})
         if reply.status in {200, 201}:
             self.kid = reply.header("location")
+        return reply
+
+    def change_key(self, new: ClientKey) -> Reply:
+        """Change the account's key, and use the new one from now on if that was taken."""
+        assert self.kid is not None
+        base, _, account = self.kid.rpartition("/account/")
+        inner = json.loads(sign_key_change(base, account, self.key, new))
+        reply = self.post(self.directory["keyChange"], inner)
+        if reply.status == 200:
+            self.key = new
         return reply
 
     def order(self, *names: str) -> Reply:

@@ -3,22 +3,30 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
-from acme.directories import ExternalAccountRule
+from acme.directories import DirectoryRules, ExternalAccountRule
 from acme.module import MODULE
 from acme.operations import CreateDirectory
 from ca_service.config import AcmeConfig, ChaosConfig, Config
-from ca_service.database.port import Database
+from ca_service.database.port import Database, Transaction
 from ca_service.gate.gate import Gatekeeper
 from ca_service.gate.port import RequestContext
+from ca_service.identity.row_macs import RowMac
 from ca_service.kernel.identifiers import RandomIdentifiers
 from ca_service.kernel.randomness import SystemRandomness
 from ca_service.web.module import Contribution, Ground
+from ca_service.web.rate_limits import Rate
+from ca_service.x509.profiles import CLIENT_SETTINGS, SERVER_SETTINGS, Profile, ProfileStatus
+from ca_service.x509.storage import profiles
 from tests.support.acme_client import AcmeClient, ClientKey, Reply
 from tests.support.fakes.acme import FakeAuthority, FakeQueue, FakeWorld
 from tests.support.fakes.gate import (
+    OTHER_TENANT,
+    TENANT,
     FakeCustody,
     FakePolicy,
+    FakeSponsors,
     FakeTenants,
     FakeTrail,
     make_caller,
@@ -42,12 +50,14 @@ class AcmeStack:
         *,
         aliases: dict[str, str] | None = None,
         reject_nonces: float = 0.0,
+        is_first: bool = True,
+        rates: dict[str, Rate] | None = None,
     ) -> None:
         self.runner = runner
         self.database = database
         self.clock = clock
         self.world, self.queue, self.authority = FakeWorld(), FakeQueue(), FakeAuthority()
-        self.policy, self.trail = FakePolicy(), FakeTrail()
+        self.policy, self.trail, self.sponsors = FakePolicy(), FakeTrail(), FakeSponsors()
         identifiers = RandomIdentifiers(clock, SystemRandomness())
         self.gate = Gatekeeper(
             {},
@@ -73,20 +83,33 @@ class AcmeStack:
             policy=untyped(self.policy),
             audit=untyped(self.trail),
             gate=self.gate,
+            sponsors=self.sponsors,
             public_url=URL,
             plain_public_url="http://ca.example",
         )
         self.contribution: Contribution = MODULE.build(ground)
         self.gate.register({**self.contribution.handlers, **self.authority.handlers()})
-        self.app = InProcess(self.contribution.routes, gate=untyped(self.gate))
-        self.add_directory("default")
+        self.app = InProcess(self.contribution.routes, gate=untyped(self.gate), rates=rates)
+        if is_first:  # else another worker over this database made them
+            runner.run(database.begin(_add_profiles))
+            self.add_directory("default")
 
     def add_directory(
-        self, slug: str, *, project: str = "one", eab: ExternalAccountRule = ExternalAccountRule.OFF
+        self,
+        slug: str,
+        *,
+        project: str = "one",
+        eab: ExternalAccountRule = ExternalAccountRule.OFF,
+        rules: DirectoryRules | None = None,
     ) -> None:
         """Open a directory."""
         operation = CreateDirectory(
-            project=project, slug=slug, profile="server", authority="issuing", eab=eab
+            project=project,
+            slug=slug,
+            profile="server",
+            authority="issuing",
+            eab=eab,
+            rules=rules or DirectoryRules(),
         )
         self.runner.run(self.gate.perform(make_caller(), operation, RequestContext("req_0")))
 
@@ -98,7 +121,8 @@ class AcmeStack:
         """Answer one request, among others that run at the same time."""
         target = url.removeprefix(URL)
         path, _, query = target.partition("?")
-        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        shown = {"Host": "ca.example", **headers}
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in shown.items()]
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -108,10 +132,10 @@ class AcmeStack:
             "scheme": "https",
             "root_path": "",
             "method": method,
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [*raw, (b"host", b"ca.example")],
+            "headers": raw,
             "state": {},
         }
         waiting = [body]
@@ -155,3 +179,19 @@ class AcmeStack:
             self.world.answers[host, f"/.well-known/acme-challenge/{token}"] = body
             assert client.post(challenge["url"], {}).status == 200
         self.run_jobs()
+
+
+async def _add_profiles(transaction: Transaction) -> None:
+    """Write the profiles of first start into both projects; what they issue is the fake authority's."""
+    mac = RowMac(untyped(FakeCustody()), profiles.TABLE)
+    for tenant in (TENANT, OTHER_TENANT):
+        for name, settings in (("server", SERVER_SETTINGS), ("client", CLIENT_SETTINGS)):
+            profile = Profile(
+                id=f"pro_{name}_{tenant.project}",
+                tenant=tenant,
+                name=name,
+                status=ProfileStatus.ACTIVE,
+                settings=settings,
+                version=1,
+            )
+            await profiles.insert_profile(transaction, mac, profile)

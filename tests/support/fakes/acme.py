@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, Self, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,11 +14,15 @@ from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.database.port import Transaction
 from ca_service.egress.errors import EgressError, NameNotFoundError
 from ca_service.egress.http_challenge import ChallengeAnswer
+from ca_service.egress.records import CaaRecord, TextRecords
+from ca_service.egress.tls_handshake import HandshakeAnswer
 from ca_service.gate.handler import Call, Handler, Prepared, Reader
 from ca_service.gate.principals import cedar_name
 from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.randomness import SystemRandomness
+from ca_service.policy.names import Name, NameKind
 from ca_service.policy.values import Access, Entity, Grant, Resource
+from ca_service.queue.jobs import JobHandler, JobRun
 from ca_service.x509.certificates import Certificate, CertificateStatus, serial_text
 from ca_service.x509.operations import (
     CsrRequest,
@@ -28,6 +33,8 @@ from ca_service.x509.operations import (
     RevokeCertificate,
 )
 from ca_service.x509.requests import parse_csr
+
+T = TypeVar("T")
 
 
 class FakeAuthority:
@@ -63,10 +70,10 @@ class FakeAuthority:
             .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Fake CA")]))
             .public_key(request.public_key)
             .serial_number(number)
-            .not_valid_before(call.now)
-            .not_valid_after(call.now + timedelta(days=47))
+            .not_valid_before(operation.not_before or call.now)
+            .not_valid_after(operation.not_after or call.now + timedelta(days=47))
             .add_extension(
-                x509.SubjectAlternativeName([x509.DNSName(name.value) for name in names]), critical=True
+                x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=True
             )
             .sign(self.key, hashes.SHA256())
         )
@@ -89,6 +96,12 @@ class FakeAuthority:
             created_at=call.now,
             directory=operation.directory,
         )
+
+
+def _general_name(name: Name) -> x509.GeneralName:
+    if name.kind is NameKind.IP:
+        return x509.IPAddress(ip_address(name.value))
+    return x509.DNSName(name.value)
 
 
 def pem_of(certificate: Certificate) -> str:
@@ -174,31 +187,55 @@ def _listed(certificate: Certificate, now: datetime) -> ListedCertificate:
 
 
 class FakeWorld:
-    """What hosts answer: a body or an error by (host, path), and TXT records by name."""
+    """What is outside: bodies by (host, path), TXT and CAA records by name, certificates by server name.
+
+    An EgressError in their place is raised; `broken` is raised by everything. `asked_resolvers` are those of
+    each validation.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, tuple[bytes, ...] | EgressError] = {}
         self.answers: dict[tuple[str, str], bytes | EgressError] = {}
+        self.authorities: dict[str, tuple[CaaRecord, ...] | EgressError] = {}
+        self.handshakes: dict[str, HandshakeAnswer | EgressError] = {}
         self.default: EgressError = EgressError("Nothing listens there.")
         self.fetched: list[tuple[str, str]] = []
+        self.broken: Exception | None = None
+        self.asked_resolvers: list[tuple[str, ...]] = []
+
+    def validation(self, resolvers: tuple[str, ...] = ()) -> Self:
+        self.asked_resolvers.append(resolvers)
+        if self.broken is not None:
+            raise self.broken
+        return self
 
     async def fetch(self, host: str, path: str) -> ChallengeAnswer:
         self.fetched.append((host, path))
-        answer = self.answers.get((host, path), self.default)
-        if isinstance(answer, EgressError):
-            raise answer
+        answer = _given(self.answers.get((host, path), self.default))
         return ChallengeAnswer(answer, ascii(answer[:100])[2:-1], host, "192.0.2.1", 80, ())
 
-    @property
-    def resolver(self) -> "FakeWorld":
-        return self
-
-    async def texts(self, name: str) -> tuple[bytes, ...]:
+    async def texts(self, name: str) -> TextRecords:
         missing = NameNotFoundError("There is no such name.", name=name, resolver="r", rcode="NXDOMAIN")
-        answer = self.records.get(name, missing)
-        if isinstance(answer, EgressError):
-            raise answer
-        return answer
+        answer = _given(self.records.get(name, missing))
+        return TextRecords(answer, len(answer), "192.0.2.53:53")
+
+    async def caa(self, name: str) -> tuple[CaaRecord, ...]:
+        return _given(self.authorities.get(name, ()))
+
+    async def shake_hands(self, host: str, server_name: str, protocol: str) -> HandshakeAnswer:
+        del host, protocol
+        return _given(self.handshakes.get(server_name, self.default))
+
+
+def _given(answer: T | EgressError) -> T:
+    if isinstance(answer, EgressError):
+        raise answer
+    return answer
+
+
+def run_of(payload: bytes) -> JobRun:
+    """Return a run of a job that stands in no table, so that there is nothing to finish."""
+    return JobRun(payload, lambda transaction: None)
 
 
 class FakeQueue:
@@ -215,11 +252,12 @@ class FakeQueue:
         *,
         run_at: datetime | None = None,
         unique: str | None = None,
+        here: bool = False,
     ) -> None:
         transaction.on_commit(lambda: self.jobs.append((kind, payload, run_at)))
 
-    async def run_all(self, handlers: Mapping[str, Callable[[bytes], Awaitable[None]]]) -> None:
+    async def run_all(self, handlers: Mapping[str, JobHandler]) -> None:
         """Run what is waiting, without regard for the time; what that enqueues waits for the next call."""
         waiting, self.jobs = self.jobs, []
         for kind, payload, _ in waiting:
-            await handlers[kind](payload)
+            await handlers[kind](run_of(payload))

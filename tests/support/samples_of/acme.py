@@ -1,23 +1,36 @@
 """Samples of the ACME server."""
 
+import json
+
 from acme.identifiers import Identifier
 from acme.operations import (
+    ChangeAccountKey,
     CreateAccount,
+    CreateAuthorization,
     CreateDirectory,
+    CreateExternalKey,
     CreateOrder,
     DeactivateAccount,
+    DeactivateAccountById,
     DeactivateAuthorization,
+    DeleteDirectory,
+    DirectoryChanges,
+    DisableExternalKey,
     FinalizeOrder,
+    ListAccounts,
     ListDirectories,
+    ListExternalKeys,
     ListOrders,
     ReadAccount,
     ReadAuthorization,
     ReadChallenge,
     ReadDirectory,
+    ReadExternalKey,
     ReadOrder,
     RespondToChallenge,
     RevokeIssued,
     UpdateAccount,
+    UpdateDirectory,
     ValidateChallenge,
 )
 from ca_service.x509.operations import ReadCertificate
@@ -65,6 +78,12 @@ ACCOUNTS = (
         knock=Jws("/account/{account}", lambda t: {"status": "deactivated"}),
     ),
     Sample(
+        name="change-account-key",
+        ask=lambda t: ChangeAccountKey(project=t.project, jwk=t.jwk),
+        by=By.ACCOUNT,
+        knock=Jws("/key-change", lambda t: json.loads(t.key_change)),
+    ),
+    Sample(
         name="list-orders",
         ask=lambda t: ListOrders(project=t.project),
         by=By.ACCOUNT,
@@ -77,6 +96,14 @@ ORDERS = (
         ask=lambda t: CreateOrder(project=t.project, identifiers=(Identifier("dns", "new.example.test"),)),
         by=By.ACCOUNT,
         knock=Jws("/new-order", lambda t: {"identifiers": [{"type": "dns", "value": "new.example.test"}]}),
+    ),
+    Sample(
+        name="create-authorization",
+        ask=lambda t: CreateAuthorization(
+            project=t.project, identifier=Identifier("dns", "early.example.test")
+        ),
+        by=By.ACCOUNT,
+        knock=Jws("/new-authz", lambda t: {"identifier": {"type": "dns", "value": "early.example.test"}}),
     ),
     Sample(
         name="read-order",
@@ -136,10 +163,10 @@ CERTIFICATES = (
     Sample(name="revoke-issued-by-key", ask=_revocation, by=By.CERTIFICATE_KEY),
 )
 DIRECTORIES = (
-    # Only first start makes a directory; it has no route yet.
     Sample(
         name="create-directory",
         ask=lambda t: CreateDirectory(project=t.project, slug="another", profile=t.profile),
+        knock=Knock("POST", _DIRECTORIES, lambda t: {"name": "another", "profile": t.profile}),
     ),
     Sample(
         name="create-open-directory",
@@ -157,5 +184,59 @@ DIRECTORIES = (
         ask=lambda t: ReadDirectory(project=t.project, slug=t.directory_slug),
         knock=Knock("GET", f"{_DIRECTORIES}/{{directory_slug}}"),
     ),
+    Sample(
+        name="update-directory",
+        ask=lambda t: UpdateDirectory(
+            project=t.project,
+            slug=t.directory_slug,
+            changes=DirectoryChanges(authority=t.authority, website="https://pki.example.test/"),
+        ),
+        knock=Knock(
+            "PATCH",
+            f"{_DIRECTORIES}/{{directory_slug}}",
+            lambda t: {"authority": t.authority, "website": "https://pki.example.test/"},
+        ),
+    ),
+    Sample(
+        name="delete-directory",
+        ask=lambda t: DeleteDirectory(project=t.project, slug=t.directory_slug),
+        knock=Knock("DELETE", f"{_DIRECTORIES}/{{directory_slug}}"),
+    ),
 )
-SAMPLES = (*ACCOUNTS, *ORDERS, *CERTIFICATES, *DIRECTORIES)
+_EXTERNAL_KEYS = f"{_DIRECTORIES}/{{directory_slug}}/external-account-keys"
+_ACCOUNTS = f"{_DIRECTORIES}/{{directory_slug}}/accounts"
+OPERATORS = (
+    Sample(
+        name="create-external-key",
+        ask=lambda t: CreateExternalKey(
+            project=t.project, directory=t.directory_slug, name="clients", identity=t.identity
+        ),
+        knock=Knock("POST", _EXTERNAL_KEYS, lambda t: {"identity": t.identity, "name": "clients"}),
+    ),
+    Sample(
+        name="list-external-keys",
+        ask=lambda t: ListExternalKeys(project=t.project, directory=t.directory_slug),
+        knock=Knock("GET", _EXTERNAL_KEYS),
+    ),
+    Sample(
+        name="read-external-key",
+        ask=lambda t: ReadExternalKey(project=t.project, directory=t.directory_slug, key=t.external_key),
+        knock=Knock("GET", f"{_EXTERNAL_KEYS}/{{external_key}}"),
+    ),
+    Sample(
+        name="disable-external-key",
+        ask=lambda t: DisableExternalKey(project=t.project, directory=t.directory_slug, key=t.external_key),
+        knock=Knock("POST", f"{_EXTERNAL_KEYS}/{{external_key}}/disable"),
+    ),
+    Sample(
+        name="list-accounts",
+        ask=lambda t: ListAccounts(project=t.project, directory=t.directory_slug),
+        knock=Knock("GET", _ACCOUNTS),
+    ),
+    Sample(
+        name="deactivate-account-by-id",
+        ask=lambda t: DeactivateAccountById(project=t.project, directory=t.directory_slug, account=t.account),
+        knock=Knock("POST", f"{_ACCOUNTS}/{{account}}/deactivate"),
+    ),
+)
+SAMPLES = (*ACCOUNTS, *ORDERS, *CERTIFICATES, *DIRECTORIES, *OPERATORS)

@@ -43,19 +43,20 @@ SCOPE = Scope(TENANT, DIRECTORY.id, AccountId("acc_1"))
 OF_ACCOUNTS = [
     directory_access("acme:create-account", DIRECTORY),
     directory_access("acme:create-order", DIRECTORY),
+    directory_access("acme:create-authorization", DIRECTORY),
     directory_access("acme:revoke-certificate", DIRECTORY),
     directory_access("acme:read-directory", DIRECTORY),
     account_access("acme:read-account", SCOPE),
     account_access("acme:update-account", SCOPE),
     account_access("acme:list-orders", SCOPE),
-    order_access("acme:read-order", TENANT, "ord_1"),
-    order_access("acme:finalize-order", TENANT, "ord_1"),
-    authorization_access("acme:read-authorization", TENANT, "authz_1"),
-    authorization_access("acme:deactivate-authorization", TENANT, "authz_1"),
-    authorization_access("acme:read-challenge", TENANT, "authz_1"),
-    authorization_access("acme:respond-to-challenge", TENANT, "authz_1"),
+    order_access("acme:read-order", TENANT, DIRECTORY.id, "ord_1"),
+    order_access("acme:finalize-order", TENANT, DIRECTORY.id, "ord_1"),
+    authorization_access("acme:read-authorization", TENANT, DIRECTORY.id, "authz_1"),
+    authorization_access("acme:deactivate-authorization", TENANT, DIRECTORY.id, "authz_1"),
+    authorization_access("acme:read-challenge", TENANT, DIRECTORY.id, "authz_1"),
+    authorization_access("acme:respond-to-challenge", TENANT, DIRECTORY.id, "authz_1"),
 ]
-VALIDATION = authorization_access("acme:validate-challenge", TENANT, "authz_1")
+VALIDATION = authorization_access("acme:validate-challenge", TENANT, DIRECTORY.id, "authz_1")
 
 
 @pytest.fixture

@@ -38,9 +38,20 @@ def test_a_mistake_of_ours_shows_nothing_but_the_request() -> None:
     assert ("1234" in document["detail"], document["request_id"]) == (False, "req_7")
 
 
-def test_one_fault_needs_no_subproblems() -> None:
+def test_one_fault_is_one_subproblem() -> None:
     fault = errors.IdentifierFault("dns", "x", "It is bad.")
     body = problems.render_problem(errors.RejectedIdentifierError("It is bad.", (fault,)), "").body
+    assert json.loads(body)["subproblems"] == [
+        {
+            "type": "urn:ietf:params:acme:error:rejectedIdentifier",
+            "detail": "It is bad.",
+            "identifier": {"type": "dns", "value": "x"},
+        }
+    ]
+
+
+def test_without_faults_there_are_no_subproblems() -> None:
+    body = problems.render_problem(errors.RejectedIdentifierError("It is bad."), "").body
     assert "subproblems" not in json.loads(body)
 
 

@@ -18,7 +18,7 @@ from acme.challenges import (
 )
 from acme.directories import DirectoryId
 from acme.identifiers import Identifier
-from acme.orders import CertificateId, Order, OrderId, OrderStatus, view_of
+from acme.orders import CertificateId, Order, OrderId, OrderStatus, expiry_of, serves_again, view_of
 from tests.support.fakes.gate import TENANT
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -155,3 +155,72 @@ def test_retries_end() -> None:
 def test_the_digest_of_a_key_authorization_is_base64url_of_sha256() -> None:
     # RFC 8555 section 8.4: 32 octets are 43 characters without padding.
     assert digest_of("t.k") == "dlB0GFFBjq1DwqiLNYRbUrjZLT6IqLn_wqx7amut1k0"
+
+
+def test_an_order_without_any_authorization_is_never_ready() -> None:
+    assert view_of(ORDER, (), NOW).status is OrderStatus.INVALID
+
+
+@pytest.mark.parametrize(
+    ("age", "left", "serves"),
+    [
+        (timedelta(hours=7, minutes=59), timedelta(days=6), True),
+        (timedelta(hours=8), timedelta(days=6), False),
+        (timedelta(), timedelta(hours=1), True),
+        (timedelta(), timedelta(minutes=59), False),
+    ],
+    ids=["fresh", "eight-hours-old", "an-hour-left", "less-than-an-hour-left"],
+)
+def test_authz_reuse_is_limited_by_age_and_remaining_life(
+    age: timedelta, left: timedelta, serves: bool
+) -> None:
+    found = replace(authorization(replace(VALID, validated_at=NOW - age)), expires_at=NOW + left)
+    assert found.serves_at(NOW) is serves
+
+
+@pytest.mark.parametrize(
+    "found", [authorization(PENDING), authorization(INVALID), authorization(VALID, deactivated=True)]
+)
+def test_only_valid_authorizations_serve_further_orders(found: Authorization) -> None:
+    assert not found.serves_at(NOW)
+
+
+@pytest.mark.parametrize(
+    ("order", "authorizations", "serves"),
+    [
+        (ORDER, (authorization(PENDING),), True),
+        (ORDER, (authorization(VALID),), True),
+        (ORDER, (authorization(INVALID),), False),
+        (replace(ORDER, certificate=CERTIFICATE), (authorization(VALID),), False),
+        (replace(ORDER, expires_at=NOW + timedelta(minutes=59)), (authorization(VALID),), False),
+        (replace(ORDER, expires_at=NOW), (authorization(VALID),), False),
+    ],
+    ids=["pending", "ready", "invalid", "valid", "soon-over", "expired"],
+)
+def test_reuse_of_pending_and_ready_orders_never_invalid_or_expired(
+    order: Order, authorizations: tuple[Authorization, ...], serves: bool
+) -> None:
+    assert serves_again(view_of(order, authorizations, NOW), NOW) is serves
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ORDER, identifiers=(Identifier("dns", "b.example"),)),
+        replace(ORDER, profile="other"),
+        replace(ORDER, not_before=NOW),
+        replace(ORDER, not_after=LATER),
+    ],
+    ids=["identifiers", "profile", "notBefore", "notAfter"],
+)
+def test_orders_that_differ_do_not_ask_alike(other: Order) -> None:
+    assert not ORDER.asks_like(other)
+
+
+def test_an_order_ends_no_later_than_what_it_rests_on() -> None:
+    soon = replace(authorization(VALID), expires_at=NOW + timedelta(hours=2))
+    assert expiry_of(NOW, (soon, authorization(VALID)), None) == NOW + timedelta(hours=2)
+
+
+def test_an_order_ends_no_later_than_the_certificate_it_asks_for() -> None:
+    assert expiry_of(NOW, (authorization(PENDING),), NOW + timedelta(days=1)) == NOW + timedelta(days=1)
