@@ -4,6 +4,7 @@ Everything that is made here is handed in, so this is the one page on which to s
 Nothing runs yet: `serve` starts what runs and stops it again.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -43,7 +44,7 @@ from ca_service.web.instance.module import SCHEMA as INSTANCE_SCHEMA
 from ca_service.web.instance.operations import Notice, ReadMetrics, ReadStatus
 from ca_service.web.metrics import Metrics
 from ca_service.web.module import Contribution, Ground, Module, Timer
-from ca_service.web.rate_limits import RateLimiter
+from ca_service.web.rate_limits import RateLimiter, rates_of
 from ca_service.web.refusals import Refusals
 from ca_service.x509.module import MODULE as X509
 from ssh_ca.module import MODULE as SSH
@@ -51,6 +52,7 @@ from ssh_ca.module import MODULE as SSH
 #: In the order of their first start: each finds what those before it made.
 MODULES: tuple[Module, ...] = (GOVERNANCE, IDENTITY, X509, SSH, ACME)
 
+_log = logging.getLogger(__name__)
 _EVERY_MINUTE = timedelta(minutes=1)
 
 
@@ -193,6 +195,7 @@ def build_modules(foundation: Foundation, access: Access, world: World) -> tuple
         policy=foundation.policy,
         audit=foundation.audit,
         gate=access.gate,
+        sponsors=access.authenticator,
         public_url=world.public_url,
         plain_public_url=world.plain_public_url,
     )
@@ -211,13 +214,17 @@ def instance_contribution(
     async def promises() -> Sequence[Notice]:
         return [Notice("promise", sentence) for sentence in await broken_promises(database)]
 
+    async def clock() -> Sequence[Notice]:
+        doubt = database.expiry_doubt()
+        return () if doubt is None else (Notice("promise", doubt),)
+
     async def sequence() -> None:
         await audit.sequence()
 
     async def sweep_keys() -> None:
         await sweep_idempotency_keys(database)
 
-    sources = [recovery, promises, *(part.status for part in contributions if part.status is not None)]
+    sources = [recovery, promises, clock, *(part.status for part in contributions if part.status is not None)]
     return Contribution(
         handlers={
             ReadStatus: StatusReader(version, database.dialect, sources),
@@ -226,7 +233,7 @@ def instance_contribution(
         routes=INSTANCE_ROUTES,
         timers=(
             Timer("audit-sequence", timedelta(seconds=foundation.config.audit.batch_seconds), sequence),
-            Timer("idempotency-keys", _EVERY_MINUTE, sweep_keys),
+            Timer("idempotency-keys", _EVERY_MINUTE, sweep_keys, expires=True),
         ),
     )
 
@@ -242,11 +249,24 @@ def build_doors(foundation: Foundation, access: Access, world: World) -> Doors:
     return Doors(
         gate=access.gate,
         authenticator=access.authenticator,
-        limiter=RateLimiter(foundation.clock),
+        limiter=RateLimiter(foundation.clock, rates_of(foundation.config.acme.limits)),
         refusals=Refusals(foundation.audit, foundation.identifiers, foundation.clock),
         public_url=world.public_url,
         plain_public_url=world.plain_public_url,
     )
+
+
+def unless_time_is_in_doubt(timer: Timer, database: Database) -> Timer:
+    """Return housekeeping that does nothing while the clock may have ended what is still wanted (S23)."""
+
+    async def run() -> None:
+        doubt = database.expiry_doubt()
+        if doubt is None:
+            await timer.run()
+        else:
+            _log.warning("%s waits: %s", timer.name, doubt)
+
+    return Timer(timer.name, timer.every, run)
 
 
 def build_jobs(foundation: Foundation, contributions: Sequence[Contribution]) -> JobRunner:
@@ -264,5 +284,10 @@ def build_jobs(foundation: Foundation, contributions: Sequence[Contribution]) ->
 
 def build_timers(foundation: Foundation, contributions: Sequence[Contribution]) -> TimerRunner:
     """Build the runner of housekeeping."""
-    timers = [timer for contribution in contributions for timer in contribution.timers]
+    database = foundation.database
+    timers = [
+        unless_time_is_in_doubt(timer, database) if timer.expires else timer
+        for contribution in contributions
+        for timer in contribution.timers
+    ]
     return TimerRunner(foundation.database, timers, foundation.clock, foundation.identifiers)

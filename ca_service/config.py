@@ -77,19 +77,52 @@ class ChaosConfig(Struct, frozen=True, forbid_unknown_fields=True):
     reject_nonces: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
 
 
+_Burst = Annotated[int, Meta(ge=0, le=1_000_000)]
+#: A URL that can stand in a Link header as it is.
+_Link = Annotated[str, Meta(pattern=r"^https?://[!-;=?-~]+\Z")]
+_PerSecond = Annotated[float, Meta(gt=0, le=1_000_000)]
+
+
+class LimitsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[acme.limits]`: how often each /24 or /64 may ask one worker, before anything is read (S8).
+
+    So many at once, refilled by so many a second; a burst of 0 limits nothing. `help_url` is where clients
+    are told to read more (RFC 8555 section 6.6).
+    """
+
+    new_nonce_burst: _Burst = 20_000
+    new_nonce_per_second: _PerSecond = 10_000.0
+    new_account_burst: _Burst = 500
+    new_account_per_second: _PerSecond = 20.0
+    #: Accounts that are made, whatever else newAccount is asked for.
+    accounts_burst: _Burst = 500
+    accounts_per_second: _PerSecond = 5.0
+    new_order_burst: _Burst = 3_000
+    new_order_per_second: _PerSecond = 1_000.0
+    help_url: _Link = "https://www.rfc-editor.org/rfc/rfc8555#section-6.6"
+
+
 class AcmeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """`[acme]`."""
 
     validation: ValidationConfig = ValidationConfig()
     chaos: ChaosConfig = ChaosConfig()
+    limits: LimitsConfig = LimitsConfig()
     directory_aliases: dict[str, str] = {}
 
 
 class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[identity]`: lifetimes of tokens, as seconds."""
+    """`[identity]`: lifetimes of tokens, and when failed logins lock their source out, as seconds.
+
+    A source is locked out for `lockout_duration` at the `lockout_threshold`th failure, each within
+    `lockout_window` of the one before; a threshold of 0 locks nobody out.
+    """
 
     token_ttl: Annotated[int, Meta(ge=1)] = 3600
     token_max_ttl: Annotated[int, Meta(ge=1)] = 30 * 86400
+    lockout_threshold: Annotated[int, Meta(ge=0, le=1000)] = 3
+    lockout_duration: Annotated[int, Meta(ge=1, le=30 * 86400)] = 300
+    lockout_window: Annotated[int, Meta(ge=1, le=86400)] = 300
 
 
 class AuditConfig(Struct, frozen=True, forbid_unknown_fields=True):

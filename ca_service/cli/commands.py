@@ -3,10 +3,26 @@
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import typer
+from typer.main import get_command
 
-from ca_service.cli import admin, audit, governance, local, login, pki, recovery, ssh, trust
+from ca_service.cli import (
+    acme,
+    admin,
+    audit,
+    backup,
+    clock,
+    governance,
+    local,
+    login,
+    pki,
+    recovery,
+    ssh,
+    trust,
+)
 from ca_service.cli.doctor import doctor
 from ca_service.cli.status import status
 from ca_service.client.errors import ClientError
@@ -20,6 +36,8 @@ app = typer.Typer(
 app.command()(local.serve)
 app.command()(local.init)
 app.command()(local.migrate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.add_typer(local.config_commands, name="config")
 app.command()(login.login)
 app.command()(login.logout)
@@ -27,9 +45,11 @@ app.command()(status)
 app.command()(doctor)
 app.add_typer(pki.app, name="pki")
 app.add_typer(ssh.app, name="ssh")
+app.add_typer(acme.app, name="acme")
 app.add_typer(trust.app, name="trust")
 app.add_typer(audit.app, name="audit")
 app.add_typer(admin.app, name="admin")
+app.add_typer(clock.app, name="clock")
 app.add_typer(recovery.app, name="recovery")
 app.add_typer(governance.project_commands, name="project")
 app.add_typer(governance.identity_commands, name="identity")
@@ -37,10 +57,16 @@ app.add_typer(governance.member_commands, name="member")
 app.add_typer(governance.policy_commands, name="policy")
 
 
+@cache
+def command_tree() -> Any:
+    """Return what parses the arguments; putting it together takes longer than most commands."""
+    return get_command(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; what went wrong is one sentence on standard error."""
     try:
-        outcome = app(args=list(arguments), prog_name="keywright", standalone_mode=False)
+        outcome = command_tree()(args=list(arguments), prog_name="keywright", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _tell_usage(error)

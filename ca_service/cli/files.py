@@ -44,14 +44,14 @@ def write_certificate(folder: Path, answer: dict[str, Any]) -> list[str]:
     return written
 
 
-def write_file(file: Path, content: str, mode: int = 0o644) -> None:
+def write_file(file: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Write a file whole under its name, whatever mode the file had that it replaces."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write(content)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content.encode() if isinstance(content, str) else content)
         unfinished.replace(file)
     except OSError as error:
         unfinished.unlink(missing_ok=True)

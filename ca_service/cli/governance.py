@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -60,6 +61,31 @@ def create_client_secret(
     path = _in_organization(organization, "identities", identity, "client-secrets")
     _show(connect().post(path), as_json)
     note("the client secret is not shown again")
+
+
+@identity_commands.command("lockouts")
+def list_lockouts(
+    identity: Annotated[str, typer.Argument(help="The identity's id.")],
+    organization: Organization = "default",
+    as_json: AsJson = False,
+) -> None:
+    """List the sources from which logins failed lately, and until when one is locked out."""
+    path = _in_organization(organization, "identities", identity, "lockouts")
+    columns = ["source", "failures", "last_failed_at", "locked_until"]
+    _list(path, columns, "no failed logins", as_json)
+
+
+@identity_commands.command("unlock")
+def clear_lockouts(
+    identity: Annotated[str, typer.Argument(help="The identity's id.")],
+    source: Annotated[str | None, typer.Option(help="One source, as `lockouts` lists it.")] = None,
+    organization: Organization = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Let an identity log in again, from one source or from all."""
+    path = _in_organization(organization, "identities", identity, "lockouts")
+    connect().delete(path if source is None else f"{path}?source={quote(source, safe='')}")
+    conclude("unlocked", {"unlocked": identity, "source": source}, as_json)
 
 
 @member_commands.command("add")

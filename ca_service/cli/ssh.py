@@ -1,12 +1,13 @@
 """`keywright ssh …`: sign keys and fetch the authorities' public keys."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ca_service.cli.files import prepare_folder, read_public, write_file
-from ca_service.cli.output import AsJson, note, print_fields, print_json, print_table
+from ca_service.cli.output import AsJson, fail, note, print_fields, print_json, print_table
 from ca_service.cli.session import Project, connect
 from ca_service.client.api import address
 
@@ -15,6 +16,9 @@ ca = typer.Typer(no_args_is_help=True, help="The public keys of the SSH authorit
 certificate = typer.Typer(no_args_is_help=True, help="Find and revoke SSH certificates.")
 app.add_typer(ca, name="ca")
 app.add_typer(certificate, name="certificate")
+
+
+_PAIR_TRIES = 5
 
 
 @app.command()
@@ -70,6 +74,26 @@ def host(
     _print_keys(keys, as_json)
 
 
+@app.command()
+def krl(
+    out: Annotated[
+        Path | None, typer.Option(help="The file for sshd's RevokedKeys; the signature goes to FILE.sig.")
+    ] = None,
+    project: Project = "default",
+) -> None:
+    """Fetch the key revocation list; --out replaces the file whole, so that sshd never reads half of one."""
+    if out is None:
+        if sys.stdout.isatty():
+            fail("a key revocation list is binary: name a file with --out, or redirect the output")
+        sys.stdout.buffer.write(connect(with_token=False).octets(address("ssh", project, "krl")))
+        return
+    prepare_folder(out.parent)
+    content, signature = _list_and_signature(project)
+    write_file(out.with_name(f"{out.name}.sig"), signature)
+    write_file(out, content)
+    note(f"written to {out} and {out}.sig")
+
+
 @certificate.command("list")
 def list_certificates(
     key_id: Annotated[str | None, typer.Option(help="The key id.")] = None,
@@ -88,31 +112,70 @@ def list_certificates(
     _print_certificates(found)
 
 
+@app.command()
 @certificate.command()
 def revoke(
     serial_number: Annotated[str | None, typer.Option(help="A serial number, with --authority.")] = None,
-    authority: Annotated[str | None, typer.Option(help="The authority's name.")] = None,
+    authority: Annotated[
+        str | None, typer.Option(help="The authority of --serial-number, or of --everything.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="All that --authority ever signed; it signs no more.")
+    ] = False,
     key_id: Annotated[str | None, typer.Option(help="All certificates of this key id.")] = None,
+    for_good: Annotated[
+        bool, typer.Option("--for-good", help="Never certify the --key-id again, and refuse unknown ones.")
+    ] = False,
     public_key: Annotated[Path | None, typer.Option(help="All certificates of this public key.")] = None,
+    identity: Annotated[str | None, typer.Option(help="All that this identity asked for (idn_…).")] = None,
     project: Project = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Revoke SSH certificates by serial number, key id or public key."""
-    ways = (serial_number is not None, key_id is not None, public_key is not None)
-    if sum(ways) != 1 or (serial_number is None) != (authority is None):
-        raise typer.BadParameter("say --serial-number with --authority, or --key-id, or --public-key")
-    body = {"serial_number": serial_number, "authority": authority, "key_id": key_id}
-    body["public_key"] = None if public_key is None else _read_key(public_key)
+    """Revoke SSH certificates by serial number, key id, public key, identity or authority."""
+    ways = (authority, key_id, public_key, identity)
+    if (
+        sum(way is not None for way in ways) != 1
+        or (serial_number is not None) + everything != (authority is not None)
+        or (for_good and not key_id)
+    ):
+        raise typer.BadParameter(
+            "say --authority with --serial-number or --everything; --key-id; --public-key; or --identity"
+        )
+    body: dict[str, Any] = {
+        "serial_number": serial_number,
+        "authority": authority,
+        "key_id": key_id,
+        "for_good": for_good or None,
+        "everything": everything or None,
+        "public_key": None if public_key is None else _read_key(public_key),
+        "identity": identity,
+    }
     given = {name: value for name, value in body.items() if value is not None}
     answer = connect().post(_certificates(project, "revoke"), given)
     if as_json:
         print_json(answer)
+    elif everything:
+        note(f"revoked all that {authority} signed: {answer['newly_revoked']} certificates of the inventory")
     else:
         _print_certificates(answer["items"])
 
 
 def _certificates(project: str, *further: str) -> str:
     return address("v1", "projects", project, "ssh", "certificates", *further)
+
+
+def _list_and_signature(project: str) -> tuple[bytes, bytes]:
+    """Return the two of one publication: a revocation may come between fetching one and the other."""
+    client = connect(with_token=False)
+    content_path, signature_path = address("ssh", project, "krl"), address("ssh", project, "krl.sig")
+    signature = client.octets(signature_path)
+    for _ in range(_PAIR_TRIES):
+        content, former, signature = client.octets(content_path), signature, client.octets(signature_path)
+        if former == signature:
+            break
+    else:
+        fail("the list is being replaced again and again: ask again")
+    return content, signature
 
 
 def _authority_keys(project: str, kind: str) -> list[str]:

@@ -75,6 +75,10 @@ class ApiClient:
         """Return the text answer of a GET. Raises RefusedError, UnreachableError."""
         return self._fetch("GET", path, None).decode("utf-8", "replace")
 
+    def octets(self, path: str) -> bytes:
+        """Return the answer of a GET as it is. Raises RefusedError, UnreachableError."""
+        return self._fetch("GET", path, None)
+
     def date(self, path: str) -> str | None:
         """Return the `Date` header of a GET: the server's clock. Raises RefusedError, UnreachableError."""
         return self._answer("GET", path, None)[1]
