@@ -43,6 +43,7 @@ from ca_service.governance.operations import (
     WithdrawProjectRole,
 )
 from ca_service.governance.storage import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
+from ca_service.identity.lockouts.operations import ClearLockouts, ListLockouts
 from ca_service.identity.operations import (
     CreateClientSecret,
     CreateIdentity,
@@ -172,6 +173,8 @@ NAMED: dict[str, Callable[[Things], Operation[Any]]] = {
     "list-client-secrets": lambda t: ListClientSecrets(
         organization=t.organization, identity=t.identity, limit=9
     ),
+    "list-lockouts": lambda t: ListLockouts(organization=t.organization, identity=t.identity, limit=9),
+    "clear-lockouts": lambda t: ClearLockouts(organization=t.organization, identity=t.identity),
     "revoke-client-secret": lambda t: RevokeClientSecret(
         organization=t.organization, identity=t.identity, client_secret=t.client_secret
     ),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.client_world import ClientWorld, running_client_world
 from tests.support.postgresql import PostgresqlCluster
 from tests.support.server import Server, running_server
 
@@ -47,3 +48,27 @@ def either_database(either_server: Server, database_url: str | None) -> str:
 def folder(tmp_path: Path) -> Path:
     """An empty folder."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def sqlite_client_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientWorld]:
+    """Two workers on SQLite for all tests of real clients."""
+    with running_client_world(tmp_path_factory.mktemp("clients-sqlite"), None) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def postgresql_client_world(
+    tmp_path_factory: pytest.TempPathFactory, fresh_postgresql: Callable[[], str]
+) -> Iterator[ClientWorld]:
+    """Two workers on PostgreSQL for all tests of real clients."""
+    folder = tmp_path_factory.mktemp("clients-postgresql")
+    with running_client_world(folder, fresh_postgresql()) as world:
+        yield world
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def client_world(request: pytest.FixtureRequest) -> ClientWorld:
+    """What a real client meets, on SQLite and on PostgreSQL; servers are shared by all such tests."""
+    world: ClientWorld = request.getfixturevalue(f"{request.param}_client_world")
+    return world

@@ -1,28 +1,20 @@
-"""certbot in an environment of its own, only ever run as a subprocess.
+"""certbot: the newest in an environment of its own, and Debian's; only ever run as a subprocess.
 
 certbot brings a package `acme` that must never meet ours: its environment is apart, it runs in another
 folder, and no variable of ours tells its interpreter where else to look.
 """
 
 import fcntl
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from msgspec import Struct
+from tests.support.client_world import ClientWorld, Ran, clean_environment
+from tests.support.server import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = ROOT / ".venv-certbot"
 _READY = _FOLDER / ".ready"
-_HIDDEN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-
-
-class Ran(Struct, frozen=True):
-    """What a run of certbot left."""
-
-    status: int
-    output: str
+DEBIAN_CERTBOT = Path("/usr/bin/certbot")
 
 
 def install_certbot() -> Path:
@@ -40,51 +32,58 @@ def install_certbot() -> Path:
 class Certbot:
     """One certbot with its own configuration, against one server."""
 
-    def __init__(self, folder: Path, directory_url: str, ca_file: Path, http_port: int) -> None:
+    def __init__(self, world: ClientWorld, folder: Path, program: Path | None = None) -> None:
         self.folder = folder
-        self._program = install_certbot()
-        self._directory_url = directory_url
-        self._ca_file = ca_file
-        self.http_port = http_port
+        self.world = world
+        self._program = program or install_certbot()
+        self.standalone = ("--standalone", "--http-01-port", str(world.http_port))
+        hook = world.dns_hook
+        self.manual_dns = (
+            *("--manual", "--preferred-challenges", "dns"),
+            *(
+                "--manual-auth-hook",
+                f"{hook} certbot-auth",
+                "--manual-cleanup-hook",
+                f"{hook} certbot-cleanup",
+            ),
+        )
 
-    def run(self, *arguments: str) -> Ran:
+    def run(self, *arguments: str, directory_url: str | None = None) -> Ran:
         """Run one command, non-interactively."""
-        command = [str(self._program), *arguments, "--non-interactive", "--server", self._directory_url]
+        server = directory_url or self.world.directory_url
+        command = [str(self._program), *arguments, "--non-interactive", "--server", server]
         for name in ("config", "work", "logs"):
             command += [f"--{name}-dir", str(self.folder / name)]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**_environment(), "REQUESTS_CA_BUNDLE": str(self._ca_file)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
+        ran = self.world.run(
+            command, self.folder, {"REQUESTS_CA_BUNDLE": str(self.world.server.ca_file)}, seconds=120
         )
         log = self.folder / "logs" / "letsencrypt.log"
-        details = log.read_text()[-4000:] if done.returncode and log.exists() else ""
-        return Ran(done.returncode, done.stdout + details)
+        details = log.read_text()[-4000:] if ran.status and log.exists() else ""
+        return Ran(ran.status, ran.output + details)
 
-    def certonly(self, *names: str, standalone: bool = True) -> Ran:
-        """Get a certificate by http-01, with certbot's own web server."""
+    def certonly(self, *names: str, further: tuple[str, ...] = (), directory_url: str | None = None) -> Ran:
+        """Get a certificate; by http-01 and certbot's own web server unless `further` chooses otherwise."""
         domains = [argument for name in names for argument in ("-d", name)]
-        solver = ["--standalone", "--http-01-port", str(self.http_port)] if standalone else []
+        solver = () if {"--manual", "--webroot"} & {*further} else self.standalone
         contact = ["--agree-tos", "--register-unsafely-without-email"]
-        return self.run("certonly", *solver, *contact, *domains)
+        if (key := self.world.external_key) is not None:
+            contact += ["--eab-kid", key.id, "--eab-hmac-key", key.hmac_key]
+        return self.run("certonly", *solver, *contact, *further, *domains, directory_url=directory_url)
 
     def live(self, name: str, part: str) -> Path:
         """Return a file of the newest certificate: `cert`, `chain`, `fullchain` or `privkey`."""
         return self.folder / "config" / "live" / name / f"{part}.pem"
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _HIDDEN}
-
-
 def _run(command: list[str]) -> None:
     done = subprocess.run(
-        command, cwd="/", env=_environment(), capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd="/",
+        env=clean_environment(Path.home()),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

@@ -12,6 +12,7 @@ from acme.identifiers import Identifier
 from acme.operations import (
     CreateAccount,
     CreateDirectory,
+    CreateExternalKey,
     CreateOrder,
     FinalizeOrder,
     RespondToChallenge,
@@ -24,6 +25,7 @@ from ca_service.governance.operations import (
     CreateOrganization,
     CreatePolicy,
     CreateProject,
+    GrantInstanceRole,
     GrantOrganizationRole,
     GrantProjectRole,
     ListEnvironments,
@@ -43,8 +45,8 @@ from ca_service.x509.profiles import SERVER_SETTINGS
 from ssh_ca.certificates import CertificateType
 from ssh_ca.operations import CreateSshAuthority, CreateSshProfile, IssueSshCertificate
 from ssh_ca.profiles import USER_SETTINGS
-from tests.support.acme_client import ClientKey, make_csr
-from tests.support.instance import ADDRESS, Instance
+from tests.support.acme_client import ClientKey, make_csr, sign_key_change
+from tests.support.instance import ADDRESS, URL, Instance
 from tests.support.ssh_ground import key_line
 from tests.support.things import Things, account_key
 
@@ -85,6 +87,7 @@ class _Maker:
         machine_login = login_of(self._facts["identity"], self._facts["client_secret"], tenant)
         issued = await self._instance.perform(LogIn(), machine_login)
         machine = await self._instance.authenticate(issued.access_token)
+        await self._sign_in_as(machine)
         key, account, certificate_key = await self._make_acme(tenant)
         new_key = ClientKey.new()
         things = Things(**self._facts, jwk=account_key(new_key).jwk)
@@ -137,7 +140,12 @@ class _Maker:
         above = await perform(
             GrantOrganizationRole(organization=organization, identity=identity.id, role="admin")
         )
+        steward = await perform(CreateIdentity(organization=organization, name=f"{self._slug} steward"))
+        on_top = await perform(GrantInstanceRole(identity=steward.id, role="administrator"))
+        candidate = await perform(CreateIdentity(organization=organization, name=f"{self._slug} candidate"))
         facts |= {
+            "instance_membership": on_top.id,
+            "candidate": candidate.id,
             "identity": identity.id,
             "client_secret": secret.record.id,
             "membership": below.id,
@@ -192,6 +200,15 @@ class _Maker:
             "ssh_key_id": issued.key_id,
         }
 
+    async def _sign_in_as(self, machine: Caller) -> None:
+        operation = IssueSshCertificate(
+            project=self._facts["project"],
+            profile=self._facts["ssh_profile"],
+            public_key=key_line(),
+            principals=(f"{self._slug}-machine",),
+        )
+        await self._instance.perform(operation, machine)
+
     async def _make_acme(self, tenant: Tenant) -> tuple[ClientKey, Caller, Caller]:
         slug, facts, perform = self._slug, self._facts, self._instance.perform
         project = facts["project"]
@@ -203,6 +220,11 @@ class _Maker:
                 authority=f"{slug}-issuing",
                 eab=ExternalAccountRule.OFF,
                 is_open=True,
+            )
+        )
+        external = await perform(
+            CreateExternalKey(
+                project=project, directory=slug, name=f"{slug} clients", identity=facts["identity"]
             )
         )
         key = ClientKey.new()
@@ -220,7 +242,9 @@ class _Maker:
         facts |= {
             "directory": directory.id,
             "directory_slug": slug,
+            "external_key": external.key.id,
             "account": opened.account.id,
+            "key_change": sign_key_change(f"{URL}/acme/{slug}", opened.account.id, key),
             "order": pending.order.id,
             "authorization": pending.authorizations[0].id,
             "challenge": pending.authorizations[0].challenges[0].id,

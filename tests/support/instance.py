@@ -35,7 +35,7 @@ from ca_service.serve.service import RunningService
 from ca_service.web.metrics import Metrics
 from ca_service.web.middleware import Front
 from tests.support.databases import SqliteTemplate
-from tests.support.fakes.acme import FakeWorld
+from tests.support.fakes.acme import FakeWorld, run_of
 from tests.support.fakes.gate import untyped
 from tests.support.faults import (
     BreakableDatabase,
@@ -62,6 +62,7 @@ _RESTLESS_TABLES = ("audit_", "queue_leases", "sqlite_", "acme_used_nonces", "da
 _RESTLESS_COLUMNS = {
     "identity_tokens": {"last_used_at"},
     "ssh_authorities": {"next_serial_number"},
+    "ssh_revocation_lists": {"last_version"},
     "x509_revocation_lists": {"last_number"},
 }
 Rows = Mapping[str, list[tuple[Any, ...]]]
@@ -137,7 +138,7 @@ class Instance:
         for contribution in self.graph.contributions:
             for kind, run in contribution.job_handlers.items():
                 if kind == "acme-validate":
-                    await run(payload)
+                    await run(run_of(payload))
 
     async def send(
         self,

@@ -30,6 +30,7 @@ class By(Enum):
     CERTIFICATE_KEY = "certificate key"
     VALIDATOR = "acme-validate"
     PUBLISHER = "x509-publish"
+    SSH_PUBLISHER = "ssh-publish"
 
 
 class Knock(Struct, frozen=True):
@@ -93,7 +94,7 @@ class Sample(Struct, frozen=True, kw_only=True):
         """Return the rightful caller."""
         if self.by is By.ADMINISTRATOR:
             return ADMINISTRATOR
-        if self.by in {By.VALIDATOR, By.PUBLISHER}:
+        if self.by in {By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER}:
             return _job(self.by.value, holder)
         own = {
             By.MACHINE: holder.machine,

@@ -1,5 +1,6 @@
 """A real `keywright serve` in a process of its own, on ports the system chooses."""
 
+import atexit
 import contextlib
 import os
 import re
@@ -18,9 +19,13 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
+from tests.support.prepared_process import PreparedProcess
+
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 ROOT = Path(__file__).resolve().parents[2]
+_COMMANDS = PreparedProcess(ROOT)
+atexit.register(_COMMANDS.close)
 _PLAIN = re.compile(r"plain HTTP at (http://[^\s\"]+)")
 
 
@@ -140,6 +145,8 @@ def keywright(
     *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, stdin: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command of the command line to its end; `stdin` is what is piped into it."""
+    if arguments[:1] != ("serve",):
+        return _COMMANDS.run(arguments, environment_for(env), cwd or ROOT, stdin)
     return subprocess.run(
         [*_command(), *arguments],
         env=environment_for(env),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
 from acme.wire.keys import AccountKey, parse_jwk
-from tests.support.acme_client import ClientKey, make_csr
+from tests.support.acme_client import ClientKey, make_csr, sign_key_change
 
 
 class Things(Struct, frozen=True, kw_only=True):
@@ -28,6 +28,9 @@ class Things(Struct, frozen=True, kw_only=True):
     client_secret: str
     membership: str
     organization_membership: str
+    #: An administrator of the instance, with the membership, and an identity that is none yet.
+    instance_membership: str
+    candidate: str
     policy: str
     root_authority: str
     authority: str
@@ -42,6 +45,7 @@ class Things(Struct, frozen=True, kw_only=True):
     ssh_key_id: str
     directory: str
     directory_slug: str
+    external_key: str
     account: str
     order: str
     authorization: str
@@ -53,6 +57,8 @@ class Things(Struct, frozen=True, kw_only=True):
     acme_certificate_der: bytes
     #: The key that an account may still be opened for; who asks brings it along.
     jwk: bytes
+    #: The inner JWS by which the account takes another key.
+    key_change: bytes
 
     def inside(self, own: "Things") -> "Things":
         """Return the same things, asked for inside the organization and project of another tenant."""
@@ -95,6 +101,8 @@ def _nowhere(slug: str) -> Things:
         client_secret=f"csc_{_NO_ID}",
         membership=f"mem_{_NO_ID}",
         organization_membership=f"mem_{_NO_ID}",
+        instance_membership=f"mem_{_NO_ID}",
+        candidate=f"idn_{_NO_ID}",
         policy=f"pol_{_NO_ID}",
         root_authority=slug,
         authority=slug,
@@ -109,6 +117,7 @@ def _nowhere(slug: str) -> Things:
         ssh_key_id=f"idn_{_NO_ID}",
         directory=f"dir_{_NO_ID}",
         directory_slug=slug,
+        external_key=f"eab_{_NO_ID}",
         account=f"acc_{_NO_ID}",
         order=f"ord_{_NO_ID}",
         authorization=f"authz_{_NO_ID}",
@@ -119,6 +128,7 @@ def _nowhere(slug: str) -> Things:
         acme_certificate=f"crt_{_NO_ID}",
         acme_certificate_der=_unknown_certificate(builder, key),
         jwk=account_key(ClientKey.new()).jwk,
+        key_change=sign_key_change("https://ca.example/acme/nowhere", f"acc_{_NO_ID}", key),
     )
 
 
