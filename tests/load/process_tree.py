@@ -38,4 +38,5 @@ def _cpu_of(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    # With what its children used that have ended and are no longer found.
+    return sum(map(int, fields[11:15])) / _TICK
