@@ -36,7 +36,7 @@ from tests.support.source import shown, source_files, tree_of
 FURTHER_ACTIONS = {"ssh:revoke-unknown": "revoking a number that the inventory lost (S6)"}
 #: Operations that no route performs.
 WITHOUT_A_ROUTE = {
-    "CreateDirectory": "first start makes the one directory there is",
+    "PublishKeyRevocationList": "the publishing job's",
     "PublishRevocationList": "the publishing job's",
     "ValidateChallenge": "the validating job's",
 }
@@ -49,8 +49,12 @@ PUBLIC_ROUTES = {
     "certificate_der": "a CA certificate",
     "certificate_pem": "a CA certificate",
     "revocation_list": "a CRL",
+    "read_status": "an OCSP answer to a GET",
+    "ask_status": "an OCSP answer to a POST",
     "user_authority_keys": "the keys of SSH authorities for users",
     "host_authority_keys": "the keys of SSH authorities for hosts",
+    "key_revocation_list": "a KRL",
+    "key_revocation_list_signature": "its signature",
     "log_in_universally": "performs LogIn as the identity that the login method verified",
     "answer_acme": "performs as the account that a verified JWS established",
 }
@@ -61,7 +65,9 @@ TIMERS = {
     "idempotency-keys": "forgets answers and keys (S10)",
     "identity-tokens": "forgets tokens long after their end",
     "x509-revocation-lists": "performs PublishRevocationList as its job",
+    "ssh-revocation-lists": "performs PublishKeyRevocationList as its job",
     "acme-nonces": "forgets used nonces (S16)",
+    "acme-orders": "forgets orders and authorizations that expired 30 days ago and came to nothing (S8)",
 }
 JOBS = {"acme-validate": "performs ValidateChallenge as its job"}
 #: Files that write or audit without the gate: nothing a caller owns, or before there is a caller.
@@ -73,15 +79,20 @@ AROUND_THE_GATE = {
     "ca_service/custody/recovery.py": "keeps the recovery slot, on the console",
     "ca_service/custody/root_key.py": "ties a new database to its root key",
     "ca_service/identity/authenticator.py": "counts the uses of a token, before there is a caller",
+    "ca_service/serve/backup.py": "fills an empty database, on the console: nobody is there yet to ask",
     "ca_service/identity/bootstrap.py": "the administrator's first token, on the console (S13)",
     "ca_service/identity/failures.py": "failed logins: nobody was established (S8)",
+    "ca_service/identity/lockouts/guard.py": "counts wrong secrets: nobody was established (S8)",
     "ca_service/identity/sweep.py": "forgets ended tokens",
     "ca_service/queue/runner.py": "leases jobs; what they do is performed",
     "ca_service/queue/timers.py": "the lease of housekeeping",
+    "ca_service/serve/clock.py": "accepts the time, on the console (S23)",
     "ca_service/web/refusals.py": "strangers' refusals, joined (S8)",
     "ca_service/x509/handlers/publish_revocation_list.py": "takes a number for good before it signs (S6)",
     "ca_service/x509/listener.py": "the certificate of our own listener",
+    "acme/storage/expired.py": "forgets what expired long ago and came to nothing (S8)",
     "acme/storage/nonces.py": "uses a nonce up, before there is a caller (S16)",
+    "ssh_ca/handlers/publish_revocation_list.py": "takes a version for good before it signs (S6)",
     "ssh_ca/serial_numbers.py": "takes numbers for good before it signs (S6)",
 }
 _BASES = {"Operation", "ProjectOperation", "OrganizationOperation"}
@@ -267,7 +278,7 @@ async def test_every_answer_that_is_kept_is_replayed_as_it_was(
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-@pytest.mark.parametrize("job", [By.VALIDATOR, By.PUBLISHER], ids=lambda by: by.value)
+@pytest.mark.parametrize("job", [By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER], ids=lambda by: by.value)
 def test_a_job_may_do_its_own_verb_and_no_other(scene: Scene, job: By, sample: Sample) -> None:
     caller = Sample(name="job", ask=sample.ask, by=job).caller(scene.a)
     scene.instance.database.commits_fail = True

@@ -38,6 +38,7 @@ OF_ORGANIZATIONS = {
     "governance_projects",
     "identity_client_secrets",
     "identity_identities",
+    "identity_lockouts",
     "identity_tokens",
 }
 
@@ -48,7 +49,14 @@ _THE_TRAIL = "the sequencer and the verifier go over the whole trail"
 _FOUND_ABOVE = "by the id of a row that was found in its scope just before"
 #: Statements that do not bind both, and why.
 UNBOUND = {
+    "acme.storage.expired:_DROP_AUTHORIZATIONS": _OVER_ALL,
+    "acme.storage.expired:_DROP_CHALLENGES": _OVER_ALL,
+    "acme.storage.expired:_DROP_LINKS": _OVER_ALL,
+    "acme.storage.expired:_DROP_ORDERS": _OVER_ALL,
+    "acme.storage.expired:_LIST_AUTHORIZATIONS": _OVER_ALL,
+    "acme.storage.expired:_LIST_ORDERS": _OVER_ALL,
     "acme.storage.directories:_FIND_BY_SLUG": "an address names a directory before any tenant is known",
+    "acme.storage.directories:_IS_SLUG_USED": "slugs are unique on the instance",
     "ca_service.audit.storage:_FIND_OUTSIDE": _THE_TRAIL,
     "ca_service.audit.storage:_HAS_PENDING": _THE_TRAIL,
     "ca_service.audit.storage:_LIST_AFTER": _THE_TRAIL,
@@ -64,6 +72,7 @@ UNBOUND = {
     "ca_service.governance.storage:_FIND_PROJECT": "a request names a project; the tenant is what this finds",
     "ca_service.governance.storage:_LIST_ALL_PROJECTS": "for the administrator of the instance",
     "ca_service.governance.storage:_LIST_PROJECTS_AMONG": "binds the list of places a caller has",
+    "ca_service.identity.lockouts.storage:_FORGET": _OVER_ALL,
     "ca_service.identity.storage:FIND_CLIENT_SECRET_ANYWHERE": _BEFORE_A_TENANT,
     "ca_service.identity.storage:FIND_IDENTITY_ANYWHERE": _BEFORE_A_TENANT,
     "ca_service.identity.token_storage:DELETE_ENDED_TOKENS": _OVER_ALL,
@@ -77,6 +86,7 @@ UNBOUND = {
     "ca_service.x509.storage.revocation_lists:_FIND_PUBLIC": _FOR_EVERYONE,
     "ca_service.x509.storage.revocation_lists:_LIST_DUE": _OVER_ALL,
     "ssh_ca.storage.authorities:_RAISE_EPOCH": _OVER_ALL,
+    "ssh_ca.storage.revocation_lists:_LIST_DUE": _OVER_ALL,
 }
 #: Functions that make statements, each called once with all that it can be asked for.
 MADE = {

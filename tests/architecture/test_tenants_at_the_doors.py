@@ -22,8 +22,13 @@ _TOKENS: dict[str, Callable[[Scene], str]] = {
     "administrator-of-B": lambda scene: scene.b.token,
     "without-a-role": lambda scene: scene.nobody.token,
 }
-#: newAccount and newOrder name nothing that could be another's: any key may knock at an open directory.
-_ACME_THINGS = [sample for sample in _AT_ACME if sample.name not in {"create-account", "create-order"}]
+#: newAccount, newOrder and newAuthz name nothing that could be another's: any key may knock at an open
+#: directory.
+_ACME_THINGS = [
+    sample
+    for sample in _AT_ACME
+    if sample.name not in {"create-account", "create-order", "create-authorization"}
+]
 
 
 def knock(scene: Scene, sample: Sample, things: Things, token: str) -> Answered:
@@ -91,7 +96,8 @@ def test_its_request_is_one_that_would_be_done(scene: Scene, sample: Sample) -> 
 def test_its_signed_request_is_one_that_would_be_done(scene: Scene, sample: Sample) -> None:
     scene.instance.database.commits_fail = True
     answered = acme(scene, sample, scene.a.things, scene.a, scene.a.things.directory_slug)
-    assert answered.status == (200 if sample.operation.reads else 503), answered.body
+    # A read too: its nonce is used up in the transaction of its line of the trail (S16).
+    assert answered.status == 503, answered.body
 
 
 @pytest.mark.parametrize("naming", [lambda things: things, Things.by_slug], ids=["by-id", "by-slug"])
