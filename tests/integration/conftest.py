@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: a real server, once on each database."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.support.client_world import ClientWorld, running_client_world
 from tests.support.postgresql import PostgresqlCluster
-from tests.support.server import Server, running_server
+from tests.support.server import Server, keywright, running_server
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +73,19 @@ def client_world(request: pytest.FixtureRequest) -> ClientWorld:
     """What a real client meets, on SQLite and on PostgreSQL; servers are shared by all such tests."""
     world: ClientWorld = request.getfixturevalue(f"{request.param}_client_world")
     return world
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory as the first start leaves it; it is copied and never used itself."""
+    place = tmp_path_factory.mktemp("first-start") / "data"
+    done = keywright("init", "--data", str(place))
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def made_before(first_start: Path, tmp_path: Path) -> Path:
+    """A folder for `running_server` with a copy of that: for tests that are not about a first start."""
+    shutil.copytree(first_start, tmp_path / "data")
+    return tmp_path
