@@ -24,6 +24,8 @@ _LENGTH = struct.Struct("!I")
 #: The longest frame that is read: far more than 200 rows of ours need.
 _LONGEST_FRAME = 256 * 1024 * 1024
 _ROWS_IN_A_FRAME = 200
+#: What the decoder raises for bytes that are no frame; text that is not UTF-8 has an error of its own.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 Values = tuple[Any, ...]
 
@@ -74,7 +76,7 @@ class BackupReader:
         self._stream = gzip.GzipFile(fileobj=file, mode="rb")
         try:
             self.header = msgspec.msgpack.decode(self._frame(), type=Header)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             raise BackupError("this file is not a backup of Keywright") from None
         if self.header.magic != _MAGIC:
             raise BackupError("this file is not a backup of Keywright")
@@ -87,7 +89,7 @@ class BackupReader:
         while True:
             try:
                 frame = msgspec.msgpack.decode(self._frame(), type=_Rows | _End)
-            except msgspec.MsgspecError:
+            except _UNREADABLE:
                 raise _damaged() from None
             if isinstance(frame, _End):
                 # Reads what is left, so that gzip compares its sum.

@@ -163,14 +163,17 @@ def membership_body(membership: Membership) -> MembershipBody:
 
 
 def parse_moment(moment: datetime | None, *, field: str) -> datetime | None:
-    """Return the moment in UTC. Raises MalformedError for one without a zone."""
+    """Return the moment in UTC. Raises MalformedError for one without a zone, or past what a date can be."""
     if moment is None:
         return None
-    if moment.tzinfo is None:
-        raise MalformedError(
-            "Write a time with its zone, like 2030-01-02T03:04:05Z.", field=field, rule="time"
-        )
-    return moment.astimezone(UTC)
+    try:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day, in a zone where UTC is a year that dates do not have.
+        pass
+    detail = "Write a time with its zone, like 2030-01-02T03:04:05Z."
+    raise MalformedError(detail, field=field, rule="time")
 
 
 @post("/v1/organizations", opt=reads(NewOrganizationBody))

@@ -170,15 +170,17 @@ def test_a_backup_is_made_of_a_database_that_is_there(tmp_path: Path) -> None:
     assert "no database" in refused("backup", str(tmp_path / "file"), "--data", str(tmp_path / "data"))
 
 
-@pytest.mark.parametrize("kind", ["cut", "changed", "no gzip", "other gzip", "empty"])
+@pytest.mark.parametrize("kind", ["cut", "changed", "no UTF-8", "no gzip", "other gzip", "empty"])
 def test_a_damaged_file_is_refused_and_nothing_is_made(
     made: tuple[Path, Path], tmp_path: Path, kind: str
 ) -> None:
     whole = made[1].read_bytes()
     middle = len(whole) // 2
+    plain = gzip.decompress(whole)
     broken = {
         "cut": whole[:-20],
         "changed": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "no UTF-8": gzip.compress(plain.replace(b"keywright-backup", b"keywright-\xff\xff\xff\xff\xff\xff")),
         "no gzip": b"hello",
         "other gzip": gzip.compress(b"hello, this is something else"),
         "empty": b"",

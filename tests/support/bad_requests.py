@@ -37,6 +37,7 @@ def bad_requests(folder: Path) -> list[BadRequest]:
         *_bad_addresses(),
         *_bad_ssh(folder, public_key),
         *_bad_logins(),
+        *_bad_memberships(),
         *_bad_acme(),
     ]
 
@@ -326,6 +327,18 @@ def _bad_logins() -> Iterator[BadRequest]:
     ):
         yield BadRequest(f"login: {name}", "POST", login, json.dumps(body).encode(), _JSON, status)
     yield BadRequest("login: by magic", "POST", "/v1/auth/magic/login", b"{}", _JSON, 404)
+
+
+def _bad_memberships() -> Iterator[BadRequest]:
+    path = "/v1/projects/default/memberships"
+    for name, moment in (
+        ("a year before the first", "0001-01-01T00:00:00+23:59"),
+        ("a year after the last", "9999-12-31T23:59:59-23:59"),
+        ("no zone", "2030-01-02T03:04:05"),
+    ):
+        body = {"identity": "idn_x", "role": "member", "expires_at": moment}
+        document = json.dumps(body).encode()
+        yield BadRequest(f"membership: {name}", "POST", path, document, _JSON, 400, "expires_at")
 
 
 def _bad_acme() -> Iterator[BadRequest]:

@@ -285,7 +285,7 @@ def _parse_time(text: str | None, *, field: str) -> datetime | None:
         return None
     try:
         return parse_moment(msgspec.convert(text, datetime), field=field)
-    except (msgspec.ValidationError, OverflowError) as error:
+    except msgspec.ValidationError as error:
         raise MalformedError("Write a time like 2030-01-02T03:04:05Z.", field=field, rule="time") from error
 
 
