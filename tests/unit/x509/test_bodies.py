@@ -7,13 +7,9 @@ import pytest
 
 from ca_service.kernel.errors import KeywrightError, Kind
 from ca_service.policy.names import Name, NameKind
-from ca_service.x509.bodies import (
-    CreateProfileBody,
-    IssueBody,
-    parse_issue_request,
-    parse_settings,
-    parse_ttl,
-)
+from ca_service.x509.http.certificate_bodies import IssueBody, parse_issue_request
+from ca_service.x509.http.profile_bodies import CreateProfileBody, parse_settings
+from ca_service.x509.http.words import parse_ttl
 from ca_service.x509.operations import CsrRequest, KeyRequest
 from tests.support.x509_ground import make_csr, pem_csr
 

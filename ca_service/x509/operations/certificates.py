@@ -1,4 +1,4 @@
-"""Everything that can be asked of the certificate authority, and what it answers."""
+"""What can be asked about certificates, and what it answers."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeAlias
@@ -9,9 +9,7 @@ from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.gate.operation import ProjectOperation
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.policy.names import Name
-from ca_service.x509.authorities import Authority, AuthorityStatus
 from ca_service.x509.certificates import Certificate, CertificateStatus
-from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus, RevocationPointer
 from ca_service.x509.reasons import RevocationReason
 
 
@@ -172,121 +170,3 @@ class RenewCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
 
     certificate: str
     csr_der: bytes | None = None
-
-
-class DescribedAuthority(Struct, frozen=True, kw_only=True):
-    """An authority with the public addresses of what it publishes."""
-
-    authority: Authority
-    parent: str | None
-    certificate_pem: str
-    chain_pem: tuple[str, ...]
-    certificate_url: str
-    crl_url: str
-    ocsp_url: str
-
-
-class ListAuthorities(ProjectOperation[tuple[DescribedAuthority, ...]], frozen=True, kw_only=True):
-    """List the authorities of a project, roots first."""
-
-    action: ClassVar[str] = "x509:read-authority"
-    reads: ClassVar[bool] = True
-
-
-class ReadAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
-    """Read one authority by its name."""
-
-    action: ClassVar[str] = "x509:read-authority"
-    reads: ClassVar[bool] = True
-
-    name: str
-
-
-class CreateAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
-    """Make an authority with a key of its own: a root, or one that `parent` signs."""
-
-    action: ClassVar[str] = "x509:manage-authority"
-    idempotent: ClassVar[bool] = True
-
-    name: str
-    parent: str | None = None
-    key_algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256
-    common_name: str | None = None
-    ttl: timedelta | None = None
-
-
-class UpdateAuthority(ProjectOperation[DescribedAuthority], frozen=True, kw_only=True):
-    """Enable or disable an authority; disabled it issues nothing, but revokes and publishes still."""
-
-    action: ClassVar[str] = "x509:manage-authority"
-
-    name: str
-    status: AuthorityStatus
-
-
-class ListProfiles(ProjectOperation[tuple[Profile, ...]], frozen=True, kw_only=True):
-    """List the profiles of a project."""
-
-    action: ClassVar[str] = "x509:read-profile"
-    reads: ClassVar[bool] = True
-
-
-class ReadProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
-    """Read one profile by its name."""
-
-    action: ClassVar[str] = "x509:read-profile"
-    reads: ClassVar[bool] = True
-
-    name: str
-
-
-class CreateProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
-    """Make a profile."""
-
-    action: ClassVar[str] = "x509:manage-profile"
-    idempotent: ClassVar[bool] = True
-
-    name: str
-    settings: ProfileSettings
-
-
-class ProfileChanges(Struct, frozen=True, kw_only=True):
-    """What of a profile changes; what is None stays."""
-
-    status: ProfileStatus | None = None
-    authority: str | None = None
-    authorities: tuple[str, ...] | None = None
-    default_ttl: timedelta | None = None
-    max_ttl: timedelta | None = None
-    allows_wildcards: bool | None = None
-    allows_other_common_name: bool | None = None
-    revocation_pointers: tuple[RevocationPointer, ...] | None = None
-
-
-class UpdateProfile(ProjectOperation[Profile], frozen=True, kw_only=True):
-    """Change a profile; certificates that were issued from it stay as they are."""
-
-    action: ClassVar[str] = "x509:manage-profile"
-
-    name: str
-    changes: ProfileChanges
-
-
-class PublishedRevocationList(Struct, frozen=True, kw_only=True):
-    """A CRL that was published, by its number; `entries` is how many certificates stand in it."""
-
-    authority_id: str
-    number: int
-    entries: int
-    next_update: datetime
-
-
-class PublishRevocationList(ProjectOperation[PublishedRevocationList], frozen=True, kw_only=True):
-    """Sign and publish the CRL of an authority (RFC 5280 section 5).
-
-    Jobs perform it as `System::"x509-publish"`.
-    """
-
-    action: ClassVar[str] = "x509:publish"
-
-    authority_id: str
