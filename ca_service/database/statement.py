@@ -293,7 +293,7 @@ def _refuse_converted_results(compiled: SQLCompiler) -> None:
             raise StatementError(
                 f"result {entry.keyname!r} has type {entry.type!r}, which needs a conversion"
             )
-        if any(getattr(item, "name", None) in {"sum", "avg"} for item in entry.objects):
+        if any(isinstance(item, FunctionElement) and item.name in {"sum", "avg"} for item in entry.objects):
             raise StatementError(
                 f"result {entry.keyname!r} is a Decimal on PostgreSQL: wrap it in cast(…, BigInteger)"
             )
