@@ -8,7 +8,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench fuzz docs requirements clean
+.PHONY: help serve test check check-form format bench fuzz docs requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,14 +16,19 @@ help: ## show this list
 serve: $(VENV)/.installed ## install into .venv if needed and run the service on ./data
 	@exec $(BIN)/keywright serve $(ARGS)
 
-test: check $(VENV)/.packages ## run everything: checks, then all tests with their real servers and clients
+test: ## run everything: checks, then all tests with their real servers and clients
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-test $(VENV)/.packages
+	@$(MAKE) --no-print-directory check-form
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
 
-check: $(VENV)/.installed-test ## ruff, mypy --strict and import contracts
+check: check-form ## ruff, mypy --strict and import contracts
+	@$(BIN)/mypy
+
+# What takes a second. The tests run mypy themselves, beside others, so that both cores have work.
+check-form: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/mypy
 
 format: $(VENV)/.installed-test ## let ruff format and sort
 	@$(BIN)/ruff format .
