@@ -1,14 +1,14 @@
 """Fixtures of the integration tests: a real server, once on each database."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.client_world import ClientWorld, running_client_world
+from tests.support.first_start import started_database
 from tests.support.postgresql import PostgresqlCluster
-from tests.support.server import Server, keywright, running_server
+from tests.support.server import Server, running_server
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +23,24 @@ def fresh_postgresql(postgresql_cluster: PostgresqlCluster) -> Callable[[], str]
     return make
 
 
+@pytest.fixture(scope="session")
+def started_postgresql(postgresql_cluster: PostgresqlCluster) -> Callable[[], str]:
+    """Return what makes a PostgreSQL database in which the first start is done, and returns its URL."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"started_{len(made)}")
+        return started_database(postgresql_cluster, made[-1])
+
+    return make
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str | None:
-    """The URL of an empty database; None is the embedded default."""
+    """The URL of a database for one server; None is the embedded default."""
     if request.param == "sqlite":
         return None
-    make: Callable[[], str] = request.getfixturevalue("fresh_postgresql")
+    make: Callable[[], str] = request.getfixturevalue("started_postgresql")
     return make()
 
 
@@ -60,11 +72,11 @@ def sqlite_client_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 
 @pytest.fixture(scope="session")
 def postgresql_client_world(
-    tmp_path_factory: pytest.TempPathFactory, fresh_postgresql: Callable[[], str]
+    tmp_path_factory: pytest.TempPathFactory, started_postgresql: Callable[[], str]
 ) -> Iterator[ClientWorld]:
     """Two workers on PostgreSQL for all tests of real clients."""
     folder = tmp_path_factory.mktemp("clients-postgresql")
-    with running_client_world(folder, fresh_postgresql()) as world:
+    with running_client_world(folder, started_postgresql()) as world:
         yield world
 
 
@@ -73,19 +85,3 @@ def client_world(request: pytest.FixtureRequest) -> ClientWorld:
     """What a real client meets, on SQLite and on PostgreSQL; servers are shared by all such tests."""
     world: ClientWorld = request.getfixturevalue(f"{request.param}_client_world")
     return world
-
-
-@pytest.fixture(scope="session")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory as the first start leaves it; it is copied and never used itself."""
-    place = tmp_path_factory.mktemp("first-start") / "data"
-    done = keywright("init", "--data", str(place))
-    assert done.returncode == 0, done.stderr
-    return place
-
-
-@pytest.fixture
-def made_before(first_start: Path, tmp_path: Path) -> Path:
-    """A folder for `running_server` with a copy of that: for tests that are not about a first start."""
-    shutil.copytree(first_start, tmp_path / "data")
-    return tmp_path

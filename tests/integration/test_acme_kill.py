@@ -17,8 +17,9 @@ from msgspec import Struct
 from tests.support.acme_client import make_csr
 from tests.support.acme_flow import STEPS, AcmeAccount, Flow
 from tests.support.challenge_host import ChallengeHost, free_port, loopback_validation
+from tests.support.command_line import keywright
 from tests.support.outside_look import fetch_rows
-from tests.support.server import Server, keywright, running_server
+from tests.support.server import Server, running_server
 
 _CLIENTS = 25
 _FLOWS = 300

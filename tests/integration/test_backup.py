@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.server import Server, keywright, running_server
+from tests.support.command_line import keywright
+from tests.support.server import Server, running_server
 
 ISSUED = 10
 X509 = "/v1/projects/default/x509/certificates"

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import ROOT, environment_for, keywright
 from tests.support.person import Person
-from tests.support.server import ROOT, Server, environment_for, keywright, running_server
+from tests.support.server import Server, running_server
 from tests.support.terminal import Terminal
 
 WORD = re.compile(r"(\d+) ([a-z]{4})\b")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_line import keywright
 from tests.support.person import Person
-from tests.support.server import Server, keywright
+from tests.support.server import Server
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.command_line import keywright
+from tests.support.first_start import copy_first_start
 from tests.support.person import Person
-from tests.support.server import Server, keywright, running_server
+from tests.support.server import Server, running_server
 
 _AHEAD = "UPDATE database_clock SET at = at + 7200000000"
 _WANTED = {"profile": "server", "dns_names": ["a.example.com"]}
@@ -46,7 +48,7 @@ def test_given_a_clock_two_hours_behind_then_nothing_is_issued_until_it_is_accep
     tmp_path: Path, database_url: str | None
 ) -> None:
     place = ["--data", str(tmp_path / "data"), *(["--database", database_url] if database_url else [])]
-    assert keywright("init", *place).returncode == 0
+    copy_first_start(tmp_path / "data", database_url)
     go_ahead(tmp_path, database_url)
 
     with running_server(tmp_path, database_url, args=["--workers", "2"]) as server:

@@ -11,8 +11,8 @@ from tests.support.apache import STAGED, running_apache
 from tests.support.caddy import OBTAINED, running_caddy
 from tests.support.certbot import install_certbot
 from tests.support.client_world import ClientWorld, names_of
+from tests.support.command_line import ROOT, keywright
 from tests.support.newcomer import Newcomer
-from tests.support.server import ROOT, keywright
 from tests.support.uacme import TRUSTING
 
 PAGES = ROOT / "docs" / "howto"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import keywright, running_server
+from tests.support.command_line import keywright
+from tests.support.server import running_server
 
 #: Never needed to serve on the embedded database; imports are most of the idle memory.
 UNWANTED = (
@@ -39,7 +40,7 @@ def test_an_idle_server_has_not_loaded(name: str, loaded: frozenset[str]) -> Non
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
     """The modules of a process that serves, as Python itself tells each import."""
     path = tmp_path_factory.mktemp("idle")
-    with running_server(path, env={"PYTHONVERBOSE": "1"}) as server:
+    with running_server(path, env={"PYTHONVERBOSE": "1"}, starts_first=True) as server:
         server.get("/healthz", token=None)
         server.get("/v1/auth/self")
         log = server.log

@@ -18,8 +18,9 @@ from ca_service.audit.verify import verify_trail
 from ca_service.composition import World, open_foundation
 from ca_service.config import load_config
 from tests.support.bad_requests import SSH, X509
+from tests.support.command_line import keywright
 from tests.support.openssl import make_csr
-from tests.support.server import Server, keywright, running_server
+from tests.support.server import Server, running_server
 
 _WANTED = 200
 _CLIENTS = 4

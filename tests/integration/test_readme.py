@@ -21,7 +21,7 @@ SSHD = "/usr/sbin/sshd"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("readme")) as running:
+    with running_server(tmp_path_factory.mktemp("readme"), starts_first=True) as running:
         yield running
 
 

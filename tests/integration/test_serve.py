@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server, environment_for, keywright, running_server
+from tests.support.command_line import environment_for, keywright
+from tests.support.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("serve")) as running:
+    with running_server(tmp_path_factory.mktemp("serve"), starts_first=True) as running:
         yield running
 
 
@@ -152,7 +153,7 @@ def test_given_the_openapi_document_then_every_described_body_can_be_found(serve
 
 
 def test_given_a_restart_then_everything_is_kept(tmp_path: Path) -> None:
-    with running_server(tmp_path) as first:
+    with running_server(tmp_path, starts_first=True) as first:
         kept = [(first.data / name).read_bytes() for name in ("root-key", "admin-token", "root-ca.pem")]
 
     with running_server(tmp_path) as second:
@@ -162,8 +163,8 @@ def test_given_a_restart_then_everything_is_kept(tmp_path: Path) -> None:
     assert again == kept
 
 
-def test_given_sigterm_then_requests_in_flight_finish_and_the_status_is_0(made_before: Path) -> None:
-    with running_server(made_before) as server:
+def test_given_sigterm_then_requests_in_flight_finish_and_the_status_is_0(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
         context = ssl.create_default_context(cafile=str(server.ca_file))
         host, port = server.url.removeprefix("https://").split(":")
         with (
@@ -202,8 +203,8 @@ def _await_refusal(host: str, port: int) -> None:
     raise AssertionError("the listener is still open")
 
 
-def test_given_two_workers_then_both_serve_and_end_together(made_before: Path) -> None:
-    with running_server(made_before, args=["--workers", "2"]) as server:
+def test_given_two_workers_then_both_serve_and_end_together(tmp_path: Path) -> None:
+    with running_server(tmp_path, args=["--workers", "2"]) as server:
         children = _children(server.pid)
         answers = {server.get("/healthz", token=None).status for _ in range(8)}
         status = server.stop()
@@ -214,8 +215,8 @@ def test_given_two_workers_then_both_serve_and_end_together(made_before: Path) -
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
-def test_given_a_dead_worker_then_another_takes_its_place(made_before: Path) -> None:
-    with running_server(made_before, args=["--workers", "2"]) as server:
+def test_given_a_dead_worker_then_another_takes_its_place(tmp_path: Path) -> None:
+    with running_server(tmp_path, args=["--workers", "2"]) as server:
         victim = _children(server.pid)[0]
         os.kill(victim, signal.SIGKILL)
         deadline = time.monotonic() + 10
@@ -245,8 +246,8 @@ def test_given_a_crash_then_no_core_is_left(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("core*"))
 
 
-def test_given_json_logs_then_each_line_is_an_object_with_the_request(made_before: Path) -> None:
-    with running_server(made_before, env={"KEYWRIGHT__LOG__FORMAT": "json"}) as server:
+def test_given_json_logs_then_each_line_is_an_object_with_the_request(tmp_path: Path) -> None:
+    with running_server(tmp_path, env={"KEYWRIGHT__LOG__FORMAT": "json"}) as server:
         answer = server.get("/healthz", token=None, headers={"X-Request-Id": "mine-1"})
 
     # Lines are written together, at the latest when the server stops.
@@ -255,15 +256,15 @@ def test_given_json_logs_then_each_line_is_an_object_with_the_request(made_befor
     assert "mine-1" in [line.get("request_id") for line in lines]
 
 
-def test_given_settings_for_tests_then_the_start_says_so(made_before: Path) -> None:
-    with running_server(made_before, env={"KEYWRIGHT__ACME__VALIDATION__HTTP_PORT": "5002"}) as server:
+def test_given_settings_for_tests_then_the_start_says_so(tmp_path: Path) -> None:
+    with running_server(tmp_path, env={"KEYWRIGHT__ACME__VALIDATION__HTTP_PORT": "5002"}) as server:
         log = server.log
 
     assert "settings for tests are on: acme.validation.http_port" in log
 
 
-def test_given_metrics_of_their_own_then_they_need_no_token_and_serve_nothing_else(made_before: Path) -> None:
-    with running_server(made_before, env={"KEYWRIGHT__SERVER__METRICS_LISTEN": "127.0.0.1:0"}) as server:
+def test_given_metrics_of_their_own_then_they_need_no_token_and_serve_nothing_else(tmp_path: Path) -> None:
+    with running_server(tmp_path, env={"KEYWRIGHT__SERVER__METRICS_LISTEN": "127.0.0.1:0"}) as server:
         address = server.log.split("measurements at ")[1].split()[0]
         metrics = server.get(address, token=None)
         other = server.get(address.removesuffix("metrics") + "healthz", token=None)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import keywright
 from tests.support.postgresql import PostgresqlCluster
-from tests.support.server import Server, keywright, running_server
+from tests.support.server import Server, running_server
 
 
 @pytest.fixture(scope="module")

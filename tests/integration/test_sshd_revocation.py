@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import ROOT
 from tests.support.curl import Curl
 from tests.support.newcomer import Newcomer
 from tests.support.person import Person
-from tests.support.server import ROOT, Server, running_server
+from tests.support.server import Server, running_server
 from tests.support.sshd import HOST, Sshd, make_key
 
 SSH = "/v1/projects/default/ssh"

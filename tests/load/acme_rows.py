@@ -12,7 +12,8 @@ from tests.load.figures import Figure
 from tests.load.meters import Meters
 from tests.load.samples import Sample
 from tests.load.wrk import Wrk
-from tests.support.server import ROOT, Server
+from tests.support.command_line import ROOT
+from tests.support.server import Server
 
 CLIENTS = 25
 FLOWS = f"ACME flow (P-256, {CLIENTS} clients)"

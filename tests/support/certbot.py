@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.support.client_world import ClientWorld, Ran, clean_environment
-from tests.support.server import ROOT
+from tests.support.command_line import ROOT
 
 _FOLDER = ROOT / ".venv-certbot"
 _READY = _FOLDER / ".ready"

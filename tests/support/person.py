@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.support.server import Server, keywright
+from tests.support.command_line import keywright
+from tests.support.server import Server
 
 
 class Person:

@@ -76,9 +76,10 @@ class PostgresqlCluster:
             self._process.wait(timeout=30)
             self._process = None
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database and return its URL."""
-        self._run("createdb", "--host", str(self._root), "--username", "keywright", name)
+    def create_database(self, name: str, *, template: str = "template0") -> str:
+        """Make an empty database, or a copy of one that nobody is connected to, and return its URL."""
+        where = ("--host", str(self._root), "--username", "keywright")
+        self._run("createdb", *where, "--template", template, name)
         return self.url(name)
 
     def close(self) -> None:

@@ -1,14 +1,11 @@
 """A real `keywright serve` in a process of its own, on ports the system chooses."""
 
-import atexit
 import contextlib
-import os
 import re
 import select
 import signal
 import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,13 +16,11 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
-from tests.support.prepared_process import PreparedProcess
+from tests.support.command_line import ROOT, command, environment_for
+from tests.support.first_start import copy_first_start
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
-ROOT = Path(__file__).resolve().parents[2]
-_COMMANDS = PreparedProcess(ROOT)
-atexit.register(_COMMANDS.close)
 _PLAIN = re.compile(r"plain HTTP at (http://[^\s\"]+)")
 
 
@@ -135,56 +130,32 @@ def _response(status: int, headers: Any, body: bytes) -> Response:
     return Response(status, {name.lower(): value for name, value in headers.items()}, body)
 
 
-def environment_for(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Return an environment without settings of ours, plus `env`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KEYWRIGHT")}
-    return {**kept, **(env or {})}
-
-
-def keywright(
-    *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, stdin: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    """Run one command of the command line to its end; `stdin` is what is piped into it."""
-    if arguments[:1] != ("serve",):
-        return _COMMANDS.run(arguments, environment_for(env), cwd or ROOT, stdin)
-    return subprocess.run(
-        [*_command(), *arguments],
-        env=environment_for(env),
-        cwd=cwd or ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def _command() -> list[str]:
-    return [sys.executable, "-m", "ca_service.cli.main"]
-
-
 @contextlib.contextmanager
 def running_server(
     tmp_path: Path,
     database_url: str | None = None,
     env: Mapping[str, str] | None = None,
     args: Sequence[str] = (),
+    *,
+    starts_first: bool = False,
 ) -> Iterator[Server]:
     """Start a server on `tmp_path / "data"`, yield it once it is ready, and stop it by its process id.
 
-    Started again on the same path it finds what was there. It fails with the server's own log if it never
-    gets ready.
+    Where there is nothing yet, it finds what a first start leaves unless it `starts_first` itself. Started
+    again on the same path it finds what was there. It fails with the server's own log if it never gets ready.
     """
     data = tmp_path / "data"
     log_file = tmp_path / "server.log"
-    command = [*_command(), "serve", "--data", str(data)]
-    command += ["--listen", "127.0.0.1:0"] if "--listen" not in args else []
-    command += ["--plain-listen", "127.0.0.1:0"] if "--plain-listen" not in args else []
-    command += ["--database", database_url] if database_url is not None else []
+    if not starts_first and not data.exists():
+        copy_first_start(data, database_url)
+    line = command("serve", "--data", str(data))
+    line += ["--listen", "127.0.0.1:0"] if "--listen" not in args else []
+    line += ["--plain-listen", "127.0.0.1:0"] if "--plain-listen" not in args else []
+    line += ["--database", database_url] if database_url is not None else []
     began = time.monotonic()
     with log_file.open("w") as log:
         process = subprocess.Popen(
-            [*command, *args],
+            [*line, *args],
             env=environment_for(env),
             cwd=ROOT,
             stdout=subprocess.PIPE,
