@@ -19,7 +19,7 @@ serve: $(VENV)/.installed ## install into .venv if needed and run the service on
 test: ## run everything: checks, then all tests with their real servers and clients
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-test $(VENV)/.packages
 	@$(MAKE) --no-print-directory check-form
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: check-form ## ruff, mypy --strict and import contracts
 	@$(BIN)/mypy

@@ -34,6 +34,12 @@ from tests.support.fakes.kernel import FakeClock, FakeIdentifiers, FakeRandomnes
 from tests.support.postgresql import PostgresqlCluster
 
 _TEST_SECONDS = 60
+_LONG = Path(__file__).parent / "integration"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes minutes first, so that the thousands of short tests fill both cores at the end."""
+    items.sort(key=lambda item: _LONG not in item.path.parents)
 
 
 @pytest.hookimpl(tryfirst=True)
