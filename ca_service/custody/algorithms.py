@@ -13,6 +13,9 @@ class KeyAlgorithm(StrEnum):
     EC_P384 = "EC_P384"
     EC_P521 = "EC_P521"
     ED25519 = "ED25519"
+    ML_DSA_44 = "ML_DSA_44"
+    ML_DSA_65 = "ML_DSA_65"
+    ML_DSA_87 = "ML_DSA_87"
 
     @property
     def is_rsa(self) -> bool:
@@ -25,8 +28,13 @@ class KeyAlgorithm(StrEnum):
         return self in EC_HASHES
 
     @property
+    def is_lattice(self) -> bool:
+        """Tell an ML-DSA algorithm (FIPS 204)."""
+        return self in _LATTICE
+
+    @property
     def is_slow(self) -> bool:
-        """Tell an algorithm whose signature takes so long that it belongs in a thread (over 0.8 ms)."""
+        """Tell an algorithm whose signature takes so long that it belongs in a thread (over 0.6 ms)."""
         return self in _SLOW
 
 
@@ -39,4 +47,8 @@ EC_HASHES = {
     KeyAlgorithm.EC_P521: "sha512",
 }
 
-_SLOW = frozenset({KeyAlgorithm.RSA_3072, KeyAlgorithm.RSA_4096})
+_LATTICE = frozenset({KeyAlgorithm.ML_DSA_44, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.ML_DSA_87})
+_SLOW = _LATTICE | {KeyAlgorithm.RSA_3072, KeyAlgorithm.RSA_4096}
+
+#: What the TLS and SSH programs of today know: everything but ML-DSA, which a profile has to name.
+WIDELY_KNOWN = tuple(algorithm for algorithm in KeyAlgorithm if not algorithm.is_lattice)

@@ -2,23 +2,26 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from cryptography.hazmat.primitives import serialization
 from msgspec import Struct
 
 from ca_service.config import Config, environment
 from ca_service.custody import storage
 from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.custody.database_store import DatabaseStore
 from ca_service.custody.derivation import MacKey
-from ca_service.custody.errors import IntegrityError
-from ca_service.custody.generation import GeneratedKey, generate_key, load_private_key
+from ca_service.custody.errors import KeyStoreRefusedError, KeyStoreUnavailableError
+from ca_service.custody.generation import GeneratedKey, load_private_key
 from ca_service.custody.key_ring import KeyRing
+from ca_service.custody.key_stores import KeyStore, OpenedKey
+from ca_service.custody.public_keys import public_key_der
 from ca_service.custody.root_key import RootKey, open_root_key
 from ca_service.custody.sealing import RecordName, Sealer, sealing_key
 from ca_service.custody.signers import Signer
 from ca_service.custody.storage import KeptKey
-from ca_service.custody.withheld_keys import PrivateKey, PublicKey
+from ca_service.custody.stores import DATABASE
 from ca_service.database.port import Database, Transaction
 from ca_service.kernel.clock import to_microseconds
 from ca_service.kernel.errors import NotFoundError
@@ -30,10 +33,8 @@ from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
 #: The owner of keys and records that belong to no organization: the audit key, the listener's key.
 INSTANCE = Tenant(OrganizationId(""), ProjectId(""))
 
-_STORE = "database"
 _CACHED_SEALERS = 4096
 _CACHED_SIGNERS = 1024
-_RSA_AT_ONCE = 2
 
 V = TypeVar("V")
 
@@ -49,8 +50,14 @@ class Custody:
     """Derives, seals, generates, keeps and signs under one root key."""
 
     def __init__(
-        self, root: RootKey, database: Database, identifiers: Identifiers, randomness: Randomness
+        self,
+        root: RootKey,
+        database: Database,
+        identifiers: Identifiers,
+        randomness: Randomness,
+        stores: Iterable[KeyStore] = (),
     ) -> None:
+        """Keep keys in the database, and in whichever `stores` there are beside it."""
         self._root = root
         self._database = database
         self._identifiers = identifiers
@@ -58,7 +65,7 @@ class Custody:
         self._randomness = randomness
         self._sealers: _Cache[Sealer] = _Cache(_CACHED_SEALERS)
         self._signers: _Cache[Signer] = _Cache(_CACHED_SIGNERS)
-        self._rsa_turns = asyncio.Semaphore(_RSA_AT_ONCE)
+        self._stores: dict[str, KeyStore] = {store.name: store for store in (DatabaseStore(), *stores)}
         instance = sealing_key(1, root.derive("instance sealing key", 1))
         self._instance_sealer = Sealer(INSTANCE, {1: instance}, randomness)
 
@@ -88,26 +95,51 @@ class Custody:
             self._sealers.put(tenant, cached)
         return cached
 
-    async def generate(self, algorithm: KeyAlgorithm) -> GeneratedKey:
-        """Return a fresh key that nothing has stored; RSA is made in a thread, few at a time."""
-        if not algorithm.is_rsa:
-            return generate_key(algorithm)
-        async with self._rsa_turns:
-            return await asyncio.to_thread(generate_key, algorithm)
+    async def generate(self, algorithm: KeyAlgorithm, *, store: str = DATABASE) -> GeneratedKey:
+        """Return a fresh key that no row names yet; slow ones are made in a thread, few at a time.
+
+        `store` is `database`, or a store of the configuration, which never gives the private key out. A key
+        that was made there and is never kept stays there unused. Raises KeyStoreRefusedError for a store that
+        does not exist or cannot make such a key, KeyStoreUnavailableError if it does not answer.
+        """
+        found = self._stores.get(store)
+        if found is None:
+            detail = f"There is no such key store; this instance has {', '.join(sorted(self._stores))}."
+            raise KeyStoreRefusedError(detail, field="key_store", rule="key-store")
+        return await found.generate(algorithm)
+
+    async def key_store_troubles(self) -> list[str]:
+        """Return a sentence for each key store that does not answer now."""
+        troubles = await asyncio.gather(*(store.trouble() for store in self._stores.values()))
+        return [trouble for trouble in troubles if trouble is not None]
 
     async def seal_key(self, tenant: Tenant, generated: GeneratedKey) -> SealedKey:
-        """Return the key sealed for its tenant under a new id; nothing is written yet."""
+        """Return the key sealed for its tenant under a new id; nothing is written yet.
+
+        Of a key in another store than the database, what is sealed is where it lies.
+        """
         key_id = self._identifiers.new("key")
         sealer = await self.sealer(tenant)
         kept = KeptKey(
             id=key_id,
             tenant=tenant,
             algorithm=generated.algorithm,
-            store=_STORE,
+            store=generated.store,
             public_key=public_key_der(generated.public_key),
-            sealed=sealer.seal(_record(key_id), generated.pkcs8_der().reveal()),
+            sealed=sealer.seal(_record(key_id), generated.kept_form().reveal()),
         )
         return SealedKey(key_id, kept)
+
+    async def seal_leaf_key(self, tenant: Tenant, record: RecordName, generated: GeneratedKey) -> bytes:
+        """Return a subject's key sealed for the row that keeps it; it signs nothing here."""
+        return (await self.sealer(tenant)).seal(record, generated.pkcs8_der().reveal())
+
+    async def open_leaf_key(
+        self, tenant: Tenant, record: RecordName, sealed: bytes, algorithm: KeyAlgorithm
+    ) -> GeneratedKey:
+        """Return such a key for its rightful receiver. Raises IntegrityError if the row was changed."""
+        pkcs8 = SecretValue((await self.sealer(tenant)).open(record, sealed))
+        return GeneratedKey(algorithm, load_private_key(pkcs8))
 
     async def keep(self, transaction: Transaction, sealed_key: SealedKey) -> None:
         """Write a sealed key down."""
@@ -121,42 +153,45 @@ class Custody:
         """
         cached = self._signers.get((tenant, key_id))
         if cached is None:
-            kept, key = await self._open(tenant, key_id)
-            cached = Signer(key_id, kept.algorithm, key)
+            kept, opened = await self._open(tenant, key_id)
+            cached = Signer(key_id, kept.algorithm, opened.key, store=kept.store, threads=opened.threads)
             self._signers.put((tenant, key_id), cached)
         return cached
 
     async def listener_key_pem(self, key_id: str) -> SecretValue[str]:
         """Return a key of the instance for the TLS listener, which OpenSSL must hold itself (S22)."""
-        kept, key = await self._open(INSTANCE, key_id)
-        return GeneratedKey(kept.algorithm, key).pkcs8_pem()
+        kept, opened = await self._open(INSTANCE, key_id)
+        return GeneratedKey(kept.algorithm, opened.key, store=kept.store).pkcs8_pem()
 
-    async def _open(self, tenant: Tenant, key_id: str) -> tuple[KeptKey, PrivateKey]:
+    async def _open(self, tenant: Tenant, key_id: str) -> tuple[KeptKey, OpenedKey]:
         kept = await storage.find_key(self._database, tenant, key_id)
         if kept is None:
             raise NotFoundError("key")
+        store = self._stores.get(kept.store)
+        if store is None:
+            raise KeyStoreUnavailableError(
+                f"The key lies in the key store {kept.store}, which the configuration does not name; add "
+                f"[custody.pkcs11.{kept.store}] again."
+            )
         sealer = await self.sealer(tenant)
-        pkcs8 = SecretValue(sealer.open(_record(key_id), kept.sealed))
-        if kept.algorithm.is_rsa:  # loading checks the primes, which takes milliseconds
-            key = await asyncio.to_thread(load_private_key, pkcs8)
-        else:
-            key = load_private_key(pkcs8)
-        if public_key_der(key.public_key()) != kept.public_key:
-            raise IntegrityError(f"The public part of key {key_id} is not the one of its private part.")
-        return kept, key
+        said = SecretValue(sealer.open(_record(key_id), kept.sealed))
+        return kept, await store.open(kept.algorithm, kept.public_key, said)
 
 
 async def open_custody(
     config: Config, database: Database, identifiers: Identifiers, randomness: Randomness
 ) -> Custody:
-    """Return custody over the root key that the configuration names. Raises RootKeyError."""
+    """Return custody over the root key that the configuration names, with its key stores.
+
+    Raises RootKeyError, and ConfigError for a key store that cannot be.
+    """
     root = await open_root_key(database, config.custody.root_key, config.data_path, environment(), randomness)
-    return Custody(root, database, identifiers, randomness)
+    stores: Iterable[KeyStore] = ()
+    if config.custody.pkcs11:
+        from ca_service.custody.pkcs11.configured import token_stores
 
-
-def public_key_der(key: PublicKey) -> bytes:
-    """Return a public key as SubjectPublicKeyInfo (RFC 5280 section 4.1)."""
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        stores = token_stores(config.custody.pkcs11, randomness)
+    return Custody(root, database, identifiers, randomness, stores)
 
 
 def _record(key_id: str) -> RecordName:

@@ -1,7 +1,7 @@
 """What custody refuses."""
 
 from ca_service.config import ConfigError
-from ca_service.kernel.errors import InternalError
+from ca_service.kernel.errors import InternalError, UnacceptableError, UnavailableError
 
 
 class IntegrityError(InternalError):
@@ -14,3 +14,26 @@ class RootKeyError(ConfigError):
 
 class RecoveryCodeError(InternalError):
     """A recovery code has a wrong word, a wrong count of words or belongs to another database."""
+
+
+class KeyFormatError(UnacceptableError):
+    """A key that the format asked for cannot hold."""
+
+
+class KeyStaysError(InternalError):
+    """A key was asked for that its store never gives out: it signs there, and nothing else."""
+
+    def __init__(self, store: str) -> None:
+        super().__init__(f"The key lies in the key store {store}, which gives no private key out.")
+
+
+class KeyStoreRefusedError(UnacceptableError):
+    """No key store of that name is configured, or it cannot make such a key."""
+
+    slug = "key_store_refused"
+
+
+class KeyStoreUnavailableError(UnavailableError):
+    """A key store does not answer: its token is away, refuses the PIN, or does not have the key."""
+
+    slug = "key_store_unavailable"

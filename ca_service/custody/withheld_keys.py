@@ -7,19 +7,25 @@ same cost.
 from typing import Any, Never, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric import utils as asymmetric_utils
 from cryptography.utils import Buffer
 
-PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+LatticePrivateKey: TypeAlias = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+LatticePublicKey: TypeAlias = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+PrivateKey: TypeAlias = (
+    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | LatticePrivateKey
+)
+PublicKey: TypeAlias = (
+    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | LatticePublicKey
+)
 
 
 def _withhold(*_args: Any, **_keywords: Any) -> Never:
     raise TypeError("custody keeps this private key: it signs, and nothing else is given out")
 
 
-class _Withheld:
+class Withheld:
     """Everything of a private key that is not signing."""
 
     def private_bytes(self, *_args: Any, **_keywords: Any) -> Never:
@@ -47,7 +53,7 @@ class _Withheld:
         _withhold()
 
 
-class WithheldRsaKey(_Withheld, rsa.RSAPrivateKey):
+class WithheldRsaKey(Withheld, rsa.RSAPrivateKey):
     """An RSA key that only signs."""
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
@@ -70,7 +76,7 @@ class WithheldRsaKey(_Withheld, rsa.RSAPrivateKey):
         return self._key.sign(data, padding, algorithm)
 
 
-class WithheldEllipticCurveKey(_Withheld, ec.EllipticCurvePrivateKey):
+class WithheldEllipticCurveKey(Withheld, ec.EllipticCurvePrivateKey):
     """An ECDSA key that only signs."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
@@ -92,7 +98,7 @@ class WithheldEllipticCurveKey(_Withheld, ec.EllipticCurvePrivateKey):
         return self._key.sign(data, signature_algorithm)
 
 
-class WithheldEd25519Key(_Withheld, ed25519.Ed25519PrivateKey):
+class WithheldEd25519Key(Withheld, ed25519.Ed25519PrivateKey):
     """An Ed25519 key that only signs."""
 
     def __init__(self, key: ed25519.Ed25519PrivateKey) -> None:
@@ -106,10 +112,67 @@ class WithheldEd25519Key(_Withheld, ed25519.Ed25519PrivateKey):
         return self._key.sign(data)
 
 
+class WithheldLattice44Key(Withheld, mldsa.MLDSA44PrivateKey):
+    """An ML-DSA-44 key that only signs."""
+
+    def __init__(self, key: mldsa.MLDSA44PrivateKey) -> None:
+        self._key = key
+        self._public_key = key.public_key()
+
+    def public_key(self) -> mldsa.MLDSA44PublicKey:
+        return self._public_key
+
+    def sign(self, data: Buffer, context: Buffer | None = None) -> bytes:
+        return self._key.sign(data, context)
+
+    def sign_mu(self, mu: Buffer) -> bytes:
+        return self._key.sign_mu(mu)
+
+
+class WithheldLattice65Key(Withheld, mldsa.MLDSA65PrivateKey):
+    """An ML-DSA-65 key that only signs."""
+
+    def __init__(self, key: mldsa.MLDSA65PrivateKey) -> None:
+        self._key = key
+        self._public_key = key.public_key()
+
+    def public_key(self) -> mldsa.MLDSA65PublicKey:
+        return self._public_key
+
+    def sign(self, data: Buffer, context: Buffer | None = None) -> bytes:
+        return self._key.sign(data, context)
+
+    def sign_mu(self, mu: Buffer) -> bytes:
+        return self._key.sign_mu(mu)
+
+
+class WithheldLattice87Key(Withheld, mldsa.MLDSA87PrivateKey):
+    """An ML-DSA-87 key that only signs."""
+
+    def __init__(self, key: mldsa.MLDSA87PrivateKey) -> None:
+        self._key = key
+        self._public_key = key.public_key()
+
+    def public_key(self) -> mldsa.MLDSA87PublicKey:
+        return self._public_key
+
+    def sign(self, data: Buffer, context: Buffer | None = None) -> bytes:
+        return self._key.sign(data, context)
+
+    def sign_mu(self, mu: Buffer) -> bytes:
+        return self._key.sign_mu(mu)
+
+
 def withhold(key: PrivateKey) -> PrivateKey:
     """Return `key` as something that only signs."""
     if isinstance(key, rsa.RSAPrivateKey):
         return WithheldRsaKey(key)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return WithheldEllipticCurveKey(key)
-    return WithheldEd25519Key(key)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return WithheldEd25519Key(key)
+    if isinstance(key, mldsa.MLDSA44PrivateKey):
+        return WithheldLattice44Key(key)
+    if isinstance(key, mldsa.MLDSA65PrivateKey):
+        return WithheldLattice65Key(key)
+    return WithheldLattice87Key(key)

@@ -14,6 +14,7 @@ need() {
 need curl curl
 need openssl openssl
 need gnutls-bin ocsptool
+need libnss3-tools certutil
 need openssh-server sshd
 need openssh-client ssh
 need wrk wrk
@@ -23,6 +24,7 @@ need caddy caddy
 need certbot certbot
 need dehydrated dehydrated
 need lego lego
+need softhsm2 softhsm2-util
 need uacme uacme
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

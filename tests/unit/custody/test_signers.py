@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.custody.generation import GeneratedKey, generate_key, load_private_key
 from ca_service.custody.signers import Signer
+from ca_service.custody.withheld_keys import LatticePublicKey
 
 FAST = [
     KeyAlgorithm.RSA_2048,
@@ -22,6 +23,8 @@ FAST = [
     KeyAlgorithm.EC_P521,
     KeyAlgorithm.ED25519,
 ]
+LATTICE = [KeyAlgorithm.ML_DSA_44, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.ML_DSA_87]
+MADE = [*FAST, *LATTICE]
 KEYS: dict[KeyAlgorithm, GeneratedKey] = {}
 MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -37,7 +40,7 @@ def signer_of(algorithm: KeyAlgorithm) -> Signer:
     return key_of(algorithm).signer("key_1")
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_certificate_is_signed(algorithm: KeyAlgorithm) -> None:
     signer = signer_of(algorithm)
     certificate = (
@@ -53,7 +56,22 @@ def test_a_certificate_is_signed(algorithm: KeyAlgorithm) -> None:
     certificate.verify_directly_issued_by(certificate)
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", [KeyAlgorithm.RSA_2048, KeyAlgorithm.ED25519])
+def test_pieces_are_signed_as_if_they_were_one(algorithm: KeyAlgorithm) -> None:
+    signer = signer_of(algorithm)
+    assert signer.sign_pieces([b"da", memoryview(b"ta")]) == signer.sign(b"data")
+
+
+@pytest.mark.parametrize("algorithm", [KeyAlgorithm.EC_P256, KeyAlgorithm.EC_P384, KeyAlgorithm.EC_P521])
+def test_ecdsa_signs_pieces_without_joining_them(algorithm: KeyAlgorithm) -> None:
+    signer = signer_of(algorithm)
+    assert isinstance(signer.public_key, ec.EllipticCurvePublicKey)
+    assert signer.certificate_hash is not None
+    signature = signer.sign_pieces([b"da", memoryview(b"ta")])
+    signer.public_key.verify(signature, b"data", ec.ECDSA(signer.certificate_hash))
+
+
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_revocation_list_is_signed(algorithm: KeyAlgorithm) -> None:
     signer = signer_of(algorithm)
     builder = x509.CertificateRevocationListBuilder().issuer_name(NAME).last_update(MOMENT)
@@ -63,7 +81,7 @@ def test_a_revocation_list_is_signed(algorithm: KeyAlgorithm) -> None:
     assert crl.is_signature_valid(signer.public_key)
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_certificate_request_is_signed(algorithm: KeyAlgorithm) -> None:
     signer = signer_of(algorithm)
     builder = x509.CertificateSigningRequestBuilder().subject_name(NAME)
@@ -93,6 +111,23 @@ def test_ed25519_signs_raw() -> None:
     signer.public_key.verify(signer.sign(b"data"), b"data")
 
 
+def verifies(signer: Signer, signature: bytes, data: bytes) -> None:
+    key = signer.public_key
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        assert signer.certificate_hash is not None
+        key.verify(signature, data, ec.ECDSA(signer.certificate_hash))
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+    else:
+        key.verify(signature, data)
+
+
+@pytest.mark.parametrize("algorithm", MADE)
+def test_pieces_verify_as_what_they_make_up(algorithm: KeyAlgorithm) -> None:
+    signer = signer_of(algorithm)
+    verifies(signer, signer.sign_pieces([b"da", memoryview(b"-ta-")[1:3], b""]), b"data")
+
+
 def test_a_signature_of_other_data_does_not_verify() -> None:
     signer = signer_of(KeyAlgorithm.ED25519)
     assert isinstance(signer.public_key, ed25519.Ed25519PublicKey)
@@ -102,14 +137,19 @@ def test_a_signature_of_other_data_does_not_verify() -> None:
 
 @pytest.mark.parametrize(
     ("algorithm", "name"),
-    [(KeyAlgorithm.RSA_2048, "sha1"), (KeyAlgorithm.RSA_2048, "md5"), (KeyAlgorithm.ED25519, "sha512")],
+    [
+        (KeyAlgorithm.RSA_2048, "sha1"),
+        (KeyAlgorithm.RSA_2048, "md5"),
+        (KeyAlgorithm.ED25519, "sha512"),
+        (KeyAlgorithm.ML_DSA_44, "sha512"),
+    ],
 )
 def test_another_hash_is_refused(algorithm: KeyAlgorithm, name: str) -> None:
     with pytest.raises(ValueError):
         signer_of(algorithm).sign(b"data", name)
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_signer_never_gives_its_private_key(algorithm: KeyAlgorithm) -> None:
     key = signer_of(algorithm).certificate_key
     with pytest.raises(TypeError):
@@ -118,7 +158,7 @@ def test_a_signer_never_gives_its_private_key(algorithm: KeyAlgorithm) -> None:
         )
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", MADE)
 @pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_signer_is_not_copied(algorithm: KeyAlgorithm, take: object) -> None:
     assert callable(take)
@@ -128,12 +168,12 @@ def test_a_signer_is_not_copied(algorithm: KeyAlgorithm, take: object) -> None:
 
 @pytest.mark.parametrize("name", ["private_numbers", "exchange", "decrypt", "private_bytes_raw"])
 def test_nothing_else_of_a_private_key_is_offered(name: str) -> None:
-    for algorithm in FAST:
+    for algorithm in MADE:
         with pytest.raises(TypeError):
             getattr(signer_of(algorithm).certificate_key, name)()
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_generated_key_is_handed_out_as_pkcs8(algorithm: KeyAlgorithm) -> None:
     pem = key_of(algorithm).pkcs8_pem().reveal()
     assert pem.startswith("-----BEGIN PRIVATE KEY-----\n")
@@ -149,7 +189,22 @@ def test_a_generated_key_is_handed_out_for_openssh(algorithm: KeyAlgorithm) -> N
     assert loaded.public_key() == key_of(algorithm).public_key
 
 
-@pytest.mark.parametrize("algorithm", FAST)
+@pytest.mark.parametrize("algorithm", LATTICE)
+def test_a_lattice_key_signs_the_message_itself_with_no_context(algorithm: KeyAlgorithm) -> None:
+    signer = signer_of(algorithm)
+    assert isinstance(signer.public_key, LatticePublicKey)
+    signer.public_key.verify(signer.sign(b"data"), b"data")
+    assert signer.certificate_hash is None
+
+
+@pytest.mark.parametrize("algorithm", LATTICE)
+def test_a_lattice_key_is_handed_out_and_sealed_as_its_seed(algorithm: KeyAlgorithm) -> None:
+    # RFC 9881 section 6: [0] and 32 bytes, without the expanded key.
+    der = key_of(algorithm).pkcs8_der().reveal()
+    assert (len(der), der[-34:-32]) == (54, b"\x80\x20")
+
+
+@pytest.mark.parametrize("algorithm", MADE)
 def test_a_key_survives_its_sealed_form(algorithm: KeyAlgorithm) -> None:
     assert load_private_key(key_of(algorithm).pkcs8_der()).public_key() == key_of(algorithm).public_key
 
@@ -160,5 +215,8 @@ def test_a_generated_key_does_not_show_itself() -> None:
 
 
 def test_large_rsa_keys_sign_in_a_thread_and_small_keys_do_not() -> None:
-    assert KeyAlgorithm.RSA_4096.is_slow
-    assert not KeyAlgorithm.EC_P256.is_slow
+    assert [one for one in KeyAlgorithm if one.is_slow] == [
+        KeyAlgorithm.RSA_3072,
+        KeyAlgorithm.RSA_4096,
+        *LATTICE,
+    ]
