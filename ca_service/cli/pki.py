@@ -6,22 +6,30 @@ from typing import Annotated, Any
 
 import typer
 
+from ca_service.cli import (
+    pki_authority_life,
+    pki_blocked_keys,
+    pki_channels,
+    pki_life,
+    pki_profiles,
+    pki_publishing,
+)
 from ca_service.cli.files import prepare_folder, read_public, write_certificate
+from ca_service.cli.inventory import CertificateId, certificates, find
 from ca_service.cli.output import AsJson, fail, note, print_fields, print_json, print_table
+from ca_service.cli.pkcs12 import Pkcs12PasswordFile, read_password, write_pkcs12
 from ca_service.cli.session import Project, connect
 from ca_service.client.api import address
 
 app = typer.Typer(no_args_is_help=True, help="X.509 certificates, authorities and profiles.")
 certificate = typer.Typer(no_args_is_help=True, help="Issue, find, renew and revoke certificates.")
-authority = typer.Typer(no_args_is_help=True, help="The authorities that issue.")
-profile = typer.Typer(no_args_is_help=True, help="The shapes that certificates take.")
 app.add_typer(certificate, name="certificate")
-app.add_typer(authority, name="authority")
-app.add_typer(profile, name="profile")
-
-CertificateId = Annotated[
-    str, typer.Argument(metavar="ID", help="The certificate's id, or its serial number in hex.")
-]
+app.add_typer(pki_authority_life.authority, name="authority")
+app.add_typer(pki_profiles.app, name="profile")
+app.add_typer(pki_publishing.app, name="publishing")
+app.add_typer(pki_blocked_keys.app, name="blocked-key")
+app.add_typer(pki_channels.app, name="channel")
+pki_life.add_commands(certificate)
 
 
 @certificate.command()
@@ -47,6 +55,7 @@ def issue(
     out: Annotated[
         Path | None, typer.Option(help="A folder for certificate.pem, chain.pem, fullchain.pem, key.pem.")
     ] = None,
+    pkcs12_password_file: Pkcs12PasswordFile = None,
     project: Project = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -54,6 +63,7 @@ def issue(
     if authority_name and authority_id:
         raise typer.BadParameter("say --authority or --ca-id, not both")
     body: dict[str, Any] = {"profile": profile_name} | ({"ttl": ttl} if ttl else {})
+    body |= read_password(pkcs12_password_file, out)
     if csr is not None:
         if common_name or alt_names or key_algorithm:
             raise typer.BadParameter("with --csr the names and the key are the request's own")
@@ -66,16 +76,22 @@ def issue(
         authority_name = _authority_by_id(project, authority_id)
     if authority_name:
         body["authority"] = authority_name
-    _issue(_certificates(project), body, out, as_json)
+    _issue(certificates(project), body, out, as_json)
 
 
 @certificate.command("list")
 def list_certificates(
     name: Annotated[str | None, typer.Option(help="A name, exact, or *.example.com, example.*")] = None,
-    status: Annotated[str | None, typer.Option(help="valid, expired or revoked")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="valid, expired, revoked, imported or unverified")
+    ] = None,
+    serial_number: Annotated[str | None, typer.Option(help="The serial number, in hex.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="SHA-256 of the certificate, in hex.")] = None,
+    key_hash: Annotated[str | None, typer.Option(help="SHA-256 of its SPKI, in hex.")] = None,
     profile_name: Annotated[str | None, typer.Option("--profile", help="The profile's name.")] = None,
     authority_name: Annotated[str | None, typer.Option("--authority", help="The authority's name.")] = None,
     expires_before: Annotated[str | None, typer.Option(help="A time, RFC 3339.")] = None,
+    expires_after: Annotated[str | None, typer.Option(help="A time, RFC 3339.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     project: Project = "default",
     as_json: AsJson = False,
@@ -84,11 +100,15 @@ def list_certificates(
     query = {
         "name": name,
         "status": status,
+        "serial_number": serial_number,
+        "fingerprint": fingerprint,
+        "key_hash": key_hash,
         "profile": profile_name,
         "authority": authority_name,
         "expires_before": expires_before,
+        "expires_after": expires_after,
     }
-    found = list(connect().items(_certificates(project), query, limit))
+    found = list(connect().items(certificates(project), query, limit))
     if as_json:
         print_json(found)
         return
@@ -99,7 +119,7 @@ def list_certificates(
 @certificate.command()
 def show(certificate_id: CertificateId, project: Project = "default", as_json: AsJson = False) -> None:
     """Show one certificate."""
-    found = _find(project, certificate_id)
+    found = find(project, certificate_id)
     if as_json:
         print_json(found)
     else:
@@ -117,8 +137,8 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a certificate; it stands on the next revocation list, which is published at once."""
-    found = _find(project, certificate_id)
-    answer = connect().post(_certificates(project, found["id"], "revoke"), {"reason": reason})
+    found = find(project, certificate_id)
+    answer = connect().post(certificates(project, found["id"], "revoke"), {"reason": reason})
     if as_json:
         print_json(answer)
     else:
@@ -129,48 +149,21 @@ def revoke(
 def renew(
     certificate_id: CertificateId,
     csr: Annotated[Path | None, typer.Option(help="A new certificate signing request (PEM).")] = None,
+    same_key: Annotated[
+        bool, typer.Option("--same-key", help="Certify the old key again, whoever made it.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="A folder for the files.")] = None,
+    pkcs12_password_file: Pkcs12PasswordFile = None,
     project: Project = "default",
     as_json: AsJson = False,
 ) -> None:
     """Issue a certificate anew, with the same names and profile."""
-    body = {"csr": read_public(csr, "a certificate signing request")} if csr else {}
-    _issue(_certificates(project, _find(project, certificate_id)["id"], "renew"), body, out, as_json)
-
-
-@authority.command("list")
-def list_authorities(project: Project = "default", as_json: AsJson = False) -> None:
-    """List the authorities of a project."""
-    found = list(connect().items(address("v1", "projects", project, "x509", "authorities")))
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [item["name"], item["id"], item["status"], item["key_algorithm"], item["not_after"]] for item in found
-    ]
-    print_table(["name", "id", "status", "key", "not after"], rows, "no authorities")
-
-
-@authority.command("show")
-def show_authority(name: str, project: Project = "default", as_json: AsJson = False) -> None:
-    """Show one authority and its certificate."""
-    found = connect().get(address("v1", "projects", project, "x509", "authorities", name))
-    if as_json:
-        print_json(found)
-        return
-    print_fields([(key, value) for key, value in found.items() if key not in {"certificate", "chain"}])
-    print(found["certificate"], end="")
-
-
-@profile.command("list")
-def list_profiles(project: Project = "default", as_json: AsJson = False) -> None:
-    """List the certificate profiles of a project."""
-    found = list(connect().items(address("v1", "projects", project, "x509", "profiles")))
-    if as_json:
-        print_json(found)
-        return
-    rows = [[item["name"], item["authority"], item["default_ttl"], item["max_ttl"]] for item in found]
-    print_table(["name", "authority", "default ttl (s)", "max ttl (s)"], rows, "no profiles")
+    if csr is not None and same_key:
+        raise typer.BadParameter("a CSR brings a key of its own: say --csr or --same-key")
+    body: dict[str, Any] = read_password(pkcs12_password_file, out)
+    body |= {"csr": read_public(csr, "a certificate signing request")} if csr else {}
+    body |= {"same_key": True} if same_key else {}
+    _issue(certificates(project, find(project, certificate_id)["id"], "renew"), body, out, as_json)
 
 
 def sort_names(names: list[str]) -> dict[str, list[str]]:
@@ -206,7 +199,8 @@ def _issue(path: str, body: dict[str, Any], out: Path | None, as_json: bool) -> 
         prepare_folder(out)
     answer = connect().post(path, body)
     if out is not None:
-        note(f"written to {out}/: {', '.join(write_certificate(out, answer))}")
+        written = [*write_certificate(out, answer), *write_pkcs12(out, answer)]
+        note(f"written to {out}/: {', '.join(written)}")
         answer.pop("private_key", None)
     if as_json:
         print_json(answer)
@@ -216,27 +210,11 @@ def _issue(path: str, body: dict[str, Any], out: Path | None, as_json: bool) -> 
         print(answer["certificate"] + "".join(answer["chain"]) + answer.get("private_key", ""), end="")
 
 
-def _certificates(project: str, *further: str) -> str:
-    return address("v1", "projects", project, "x509", "certificates", *further)
-
-
 def _authority_by_id(project: str, authority_id: str) -> str:
     for item in connect().items(address("v1", "projects", project, "x509", "authorities")):
         if item["id"] == authority_id:
             return str(item["name"])
     return fail(f"no authority has the id {authority_id}: see keywright pki authority list")
-
-
-def _find(project: str, certificate_id: str) -> dict[str, Any]:
-    client = connect()
-    if "_" not in certificate_id:
-        serial_number = certificate_id.replace(":", "").lower()
-        matches = list(client.items(_certificates(project), {"serial_number": serial_number}, 2))
-        if not matches:
-            fail(f"no certificate has the serial number {serial_number}: see keywright pki certificate list")
-        certificate_id = matches[0]["id"]
-    found: dict[str, Any] = client.get(_certificates(project, certificate_id))
-    return found
 
 
 def _names(item: dict[str, Any]) -> str:

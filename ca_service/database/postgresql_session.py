@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 5
 _WAIT_SECONDS = 10.0
 _SET_UP: LiteralString = (
     "SELECT set_config('synchronous_commit', 'on', false), set_config('statement_timeout', '30s', false),"
+    # Statements here are short: compiling one takes longer than running it.
+    " set_config('jit', 'off', false),"
     " set_config('lock_timeout', '10s', false),"
     " set_config('idle_in_transaction_session_timeout', '60s', false),"
     # Statements are prepared once and look rows up by their keys: planning them at each call gains nothing.

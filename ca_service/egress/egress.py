@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 
-from ca_service.config import ValidationConfig
+from ca_service.config import NotifyConfig, ValidationConfig
 from ca_service.egress.addresses import AddressTable, parse_address, parse_networks
 from ca_service.egress.connection import Connector, OwnListeners
 from ca_service.egress.hosts import NameServer
+from ca_service.egress.notify import NotifyEgress
 from ca_service.egress.resolver import Resolver
 from ca_service.egress.validation import ValidationEgress
 from ca_service.kernel.clock import Clock
@@ -13,6 +14,7 @@ from ca_service.kernel.randomness import Randomness
 
 #: How much of a validation's time name resolution may take, so that a dead resolver is named as such.
 _SHARE_OF_DNS = 0.6
+_NOTIFY = NotifyConfig()
 
 
 class EgressClass(StrEnum):
@@ -36,17 +38,28 @@ class Egress:
         clock: Clock,
         randomness: Randomness,
         own_listeners: OwnListeners = tuple,
+        notify: NotifyConfig = _NOTIFY,
     ) -> None:
         validation_table = AddressTable(
             parse_networks(validation.allowed_networks, "acme.validation.allowed_networks"),
             parse_networks(validation.denied_networks, "acme.validation.denied_networks"),
         )
-        self._connectors = {
-            kind: Connector(
-                validation_table if kind is EgressClass.VALIDATION else AddressTable(), own_listeners
-            )
-            for kind in EgressClass
+        tables = {
+            EgressClass.VALIDATION: validation_table,
+            EgressClass.NOTIFY: AddressTable(
+                parse_networks(notify.allowed_networks, "notify.allowed_networks"),
+                parse_networks(notify.denied_networks, "notify.denied_networks"),
+            ),
         }
+        self._connectors = {
+            kind: Connector(tables.get(kind, AddressTable()), own_listeners) for kind in EgressClass
+        }
+        self._notifier = NotifyEgress(
+            notify,
+            Resolver(notify.resolvers, randomness, seconds=notify.timeout * _SHARE_OF_DNS),
+            self._connectors[EgressClass.NOTIFY],
+            clock.monotonic,
+        )
         self._settings = validation
         self._randomness = randomness
         self._monotonic = clock.monotonic
@@ -57,6 +70,10 @@ class Egress:
     def connector(self, kind: EgressClass) -> Connector:
         """Return what checks and connects for one class."""
         return self._connectors[kind]
+
+    def notifier(self) -> NotifyEgress:
+        """Return what tells webhooks and mail servers."""
+        return self._notifier
 
     def validation(self, resolvers: tuple[str, ...] = ()) -> ValidationEgress:
         """Return what validations may do, with the name servers of a directory instead of our own.

@@ -8,9 +8,14 @@ class RowMac:
     """Tags rows of one table. The list of columns is fixed by `version`; a new list is a new version."""
 
     def __init__(self, custody: Custody, table: str, version: int = 1) -> None:
+        self._custody = custody
         self._key = custody.mac_key("row")
         self._table = table
         self.version = version
+
+    def at(self, version: int) -> "RowMac":
+        """Return what tags rows of the table by another list of columns."""
+        return RowMac(self._custody, self._table, version)
 
     def tag(self, *columns: str | int | bytes | None) -> bytes:
         """Return the tag of a row with these values."""

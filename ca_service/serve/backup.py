@@ -19,11 +19,14 @@ from ca_service.database.port import Transaction
 from ca_service.database.snapshot import snapshot
 from ca_service.kernel.clock import Clock, SystemClock, from_microseconds, to_microseconds
 from ca_service.serve.preparation import migrate_only
+from ca_service.x509.storage.revocation_lists import raise_numbers
 from migrations.tables import load_all_tables
 from ssh_ca.storage.authorities import raise_epoch
 
 #: Epochs are counted in minutes from here, so that no two restores begin the same numbers.
 _FIRST_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+#: CRLs are numbered by the second; how far a flood of publications may have run ahead of the clock.
+_NUMBERS_AHEAD = 24 * 60 * 60
 #: How far this machine's clock may be behind the backup's.
 _CLOCK_SLACK = timedelta(seconds=60)
 
@@ -68,8 +71,9 @@ def back_up(config: Config, file: Path, *, clock: Clock | None = None) -> Backup
 def restore(config: Config, file: Path, *, clock: Clock | None = None) -> Backup:
     """Fill an empty database from a backup, in one transaction.
 
-    Serial numbers of SSH certificates go on in an epoch of their own, so that none that was given out after
-    the backup is ever given out again (S6). Raises BackupError; then nothing has changed.
+    Serial numbers of SSH certificates go on in an epoch of their own, and numbers of CRLs above all that were
+    published, so that none that was given out after the backup is ever given out again (S6). Raises
+    BackupError; then nothing has changed.
     """
     time = clock or SystemClock()
     with file.open("rb") as opened:
@@ -103,6 +107,7 @@ async def _fill(config: Config, opened: IO[bytes], clock: Clock) -> int:
     async def work(transaction: Transaction) -> int:
         rows = await fill(transaction, load_all_tables(), reader.header, reader.rows())
         await raise_epoch(transaction, epoch)
+        await raise_numbers(transaction, int(clock.now().timestamp()) + _NUMBERS_AHEAD)
         return rows
 
     async with exclusively(config.database_url):

@@ -1,18 +1,34 @@
 """The questions that operations of the certificate authority put to the policy."""
 
-from ca_service.gate.caller import Caller
+from collections.abc import Mapping
+
+from ca_service.gate.caller import Caller, CallerKind
 from ca_service.gate.handler import Call
 from ca_service.gate.principals import caller_name
 from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.values import Access, ContextValue, Entity, Resource
 from ca_service.x509.authorities import Authority
 from ca_service.x509.certificates import Certificate
+from ca_service.x509.computed_names import CallerFact
 from ca_service.x509.profiles import Profile
 
 
 def owner_of(caller: Caller) -> str:
     """Return the Cedar name under which a caller owns what is issued to it."""
     return caller_name(caller)
+
+
+def facts_of(caller: Caller, home: Tenant) -> Mapping[CallerFact, str] | None:
+    """Return what a profile computes names from; None unless the caller is an identity or asks for one."""
+    identity = caller if caller.on_behalf_of is None else caller.on_behalf_of
+    if identity.kind not in {CallerKind.IDENTITY, CallerKind.USER}:
+        return None
+    return {
+        CallerFact.IDENTITY_ID: identity.id,
+        CallerFact.IDENTITY_NAME: identity.name,
+        CallerFact.PROJECT_ID: home.project,
+        CallerFact.ORGANIZATION_ID: home.organization,
+    }
 
 
 def authority_resource(authority: Authority) -> Resource:

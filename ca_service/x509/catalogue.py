@@ -9,14 +9,17 @@ from typing import TypeAlias, TypeVar
 from ca_service.custody.custody import Custody
 from ca_service.database.port import Database
 from ca_service.identity.row_macs import RowMac
+from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.tenancy import Tenant
-from ca_service.x509.authorities import Authority
+from ca_service.x509.authorities import Authority, AuthorityStatus, CrossCertificate
+from ca_service.x509.chains import chains_from, links_of
 from ca_service.x509.issuers import Issuer, PublicAddresses, ready_issuer
 from ca_service.x509.profiles import Profile
-from ca_service.x509.storage import authorities, profiles
+from ca_service.x509.storage import authorities, cross_certificates, profiles, publishing
+from ca_service.x509.storage.publishing import find_publishing
 
-#: Deeper chains are not made here; the bound keeps a damaged table from looping.
-_DEEPEST = 8
+#: Authorities above one another, with all that cross-signed them; keeps a damaged table from looping.
+_MOST_ABOVE = 64
 _MOST = 4096
 
 #: A project's id is unique on the instance; two texts hash faster than a tenant.
@@ -34,12 +37,15 @@ class Catalogue:
         self.addresses = addresses
         self.authority_mac = RowMac(custody, authorities.TABLE)
         self.profile_mac = RowMac(custody, profiles.TABLE)
+        self.cross_mac = RowMac(custody, cross_certificates.TABLE)
+        self.publishing_mac = RowMac(custody, publishing.TABLE)
         self._hint: int | None = None
         self._changes = 0
         self._authorities: dict[_Key, Authority] = {}
         self._by_id: dict[_Key, Authority] = {}
         self._public: dict[str, Authority] = {}
         self._profiles: dict[_Key, Profile] = {}
+        self._crosses: dict[str, dict[str, tuple[CrossCertificate, ...]]] = {}
         #: By id and version, under which nothing ever changes.
         self._issuers: dict[tuple[str, int], Issuer] = {}
 
@@ -50,6 +56,7 @@ class Catalogue:
         self._authorities.clear()
         self._by_id.clear()
         self._profiles.clear()
+        self._crosses.clear()
 
     def standing(self) -> int | None:
         """Return a number that stays while no process announces a change; None: cannot tell, so read."""
@@ -100,11 +107,42 @@ class Catalogue:
             self._keep(self._profiles, (tenant.project, name), found)
         return found
 
+    async def successor_among(self, authority: Authority, names: tuple[str, ...]) -> Authority | None:
+        """Return who succeeded an authority, at once or one after the other, under one of these names."""
+        waiting, seen = [authority], {authority.id}
+        while waiting and len(seen) < _MOST_ABOVE:
+            link = waiting.pop(0)
+            for found in await authorities.list_successors(self._database, self.authority_mac, link):
+                if found.name in names:
+                    return found
+                if found.id not in seen:
+                    seen.add(found.id)
+                    waiting.append(found)
+        return None
+
+    async def trust_anchors(self) -> tuple[Authority, ...]:
+        """Return the root that first start made and the roots that succeed it, the first one first.
+
+        A successor is published from the moment it is prepared; one that is retired or has ended is not, as
+        long as another remains.
+        """
+        first = await authorities.find_first_root(self._database, self.authority_mac)
+        found = [] if first is None else [first]
+        for root in found:
+            if len(found) < _MOST_ABOVE:
+                successors = await authorities.list_successors(self._database, self.authority_mac, root)
+                found.extend(one for one in successors if one.is_root and one not in found)
+        now = self._database.clock_reading()
+        standing = [
+            root for root in found if root.status is not AuthorityStatus.RETIRED and root.not_after > now
+        ]
+        return tuple(standing or found[-1:])
+
     async def above(self, authority: Authority) -> tuple[Authority, ...]:
         """Return the issuers of an authority, nearest first, the root last."""
         found: list[Authority] = []
         link = authority
-        while link.parent is not None and len(found) < _DEEPEST:
+        while link.parent is not None and len(found) < _MOST_ABOVE:
             parent = await self.authority_by_id(authority.tenant, link.parent)
             if parent is None:
                 break
@@ -112,20 +150,62 @@ class Catalogue:
             link = parent
         return tuple(found)
 
+    async def cross_certificates(self, authority: Authority) -> tuple[CrossCertificate, ...]:
+        """Return the certificates that others made for this authority and that stand, oldest first."""
+        self._look()
+        project = authority.tenant.project
+        found = self._crosses.get(project)
+        if found is None:
+            found = await cross_certificates.list_standing(self._database, self.cross_mac, authority.tenant)
+            self._keep(self._crosses, project, found)
+        return found.get(authority.id, ())
+
+    async def chains(
+        self, authority: Authority, *, further: CrossCertificate | None = None
+    ) -> tuple[tuple[bytes, ...], ...]:
+        """Return the chains of an authority in DER, its own first, roots included as far as known.
+
+        `further` is a cross-certificate of it that is not written down yet.
+        """
+        crosses = await self.cross_certificates(authority)
+        links = {authority.id: links_of(authority, crosses if further is None else (*crosses, further))}
+        wanted = [link.issuer for link in links[authority.id]]
+        while wanted and len(links) < _MOST_ABOVE:
+            issuer_id = wanted.pop(0)
+            if issuer_id is None or issuer_id in links:
+                continue
+            issuer = await self.authority_by_id(authority.tenant, issuer_id)
+            if issuer is not None:
+                links[issuer_id] = links_of(issuer, await self.cross_certificates(issuer))
+                wanted.extend(link.issuer for link in links[issuer_id])
+        return chains_from(authority.id, links)
+
     async def issuer(self, authority: Authority) -> Issuer:
-        """Return the authority ready to sign."""
+        """Return the authority ready to sign; a pending one never is. Raises NotFoundError."""
         key = (authority.id, authority.version)
         issuer = self._issuers.get(key)
         if issuer is None:
+            if authority.is_pending:
+                raise NotFoundError("authority")
             signer = await self._custody.signer(authority.tenant, authority.key_id)
-            issuer = ready_issuer(authority, signer, await self.above(authority), self.addresses)
+            how = await find_publishing(self._database, self.publishing_mac, authority)
+            issuer = ready_issuer(authority, signer, await self.chains(authority), self.addresses, how)
             self._keep(self._issuers, key, issuer)
         return issuer
 
+    async def chains_pem(
+        self, tenant: Tenant, authority_id: str
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Return what stands above a leaf of this authority, without the root, and its other chains."""
+        authority = await self.authority_by_id(tenant, authority_id)
+        if authority is None:
+            return (), ()
+        issuer = await self.issuer(authority)
+        return issuer.chain_pem, issuer.alternates
+
     async def chain_pem(self, tenant: Tenant, authority_id: str) -> tuple[str, ...]:
         """Return what stands above a leaf of this authority, without the root."""
-        authority = await self.authority_by_id(tenant, authority_id)
-        return () if authority is None else (await self.issuer(authority)).chain_pem
+        return (await self.chains_pem(tenant, authority_id))[0]
 
     def _look(self) -> None:
         hint = self._database.change_hint()

@@ -17,6 +17,9 @@ class CertificateStatus(StrEnum):
     VALID = "valid"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    #: Issued elsewhere: its chain led to its end when it was imported, or nobody could tell.
+    IMPORTED = "imported"
+    UNVERIFIED = "unverified"
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
@@ -24,7 +27,7 @@ class Certificate(Struct, frozen=True, kw_only=True):
 
     `owner` is the Cedar name of the caller it was issued to. `has_server_made_key` says where its key was
     made; the key itself is kept nowhere. `requested_ttl_seconds` is the lifetime before the issuer's end
-    clamped it.
+    clamped it. `profile_version` is the one that it was issued from; None where it was not kept yet.
     """
 
     id: str
@@ -47,6 +50,9 @@ class Certificate(Struct, frozen=True, kw_only=True):
     renewed_from: str | None = None
     revoked_at: datetime | None = None
     revocation_reason: RevocationReason | None = None
+    profile_version: int | None = None
+    #: SHA-256 of its key (SubjectPublicKeyInfo), where it is known beforehand.
+    key_hash: bytes | None = None
 
     def status(self, now: datetime) -> CertificateStatus:
         """Return what it is worth at `now`; a revoked certificate stays revoked after its end."""

@@ -46,11 +46,25 @@ def only_element(data: bytes, tag: int) -> bytes:
 
 def encoded(tag: int, *contents: bytes) -> bytes:
     """Return one element of this tag around the contents, its length in the shortest form."""
-    length = sum(map(len, contents))
+    content = contents[0] if len(contents) == 1 else b"".join(contents)
+    length = len(content)
+    # Most are short, and an OCSP answer is made of a score of them.
+    return (bytes((tag, length)) if length < 0x80 else header(tag, length)) + content
+
+
+def header(tag: int, length: int) -> bytes:
+    """Return what stands in front of a content of this length, in its shortest form."""
     if length < 0x80:
-        return b"".join((bytes((tag, length)), *contents))
+        return bytes((tag, length))
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return b"".join((bytes((tag, 0x80 | len(octets))), octets, *contents))
+    return bytes((tag, 0x80 | len(octets))) + octets
+
+
+def spans(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (tag, start, end) of each content that stands between two places, uncopied. Raises DerError."""
+    while start < end:
+        tag, begin, start = _header(data, start)
+        yield tag, begin, start
 
 
 def _header(data: bytes, offset: int) -> tuple[int, int, int]:

@@ -15,9 +15,17 @@ class ProfileRefusedError(UnacceptableError):
     """The profile, its ceilings or the authority refuse what was asked."""
 
 
+class AccountKeyBlockedError(UnacceptableError):
+    """The key that an ACME account wants to have is blocked, or a certificate has it."""
+
+
 class ChangedMeanwhileError(ConflictError):
     """The profile or the authority changed between the decision and the record; nothing was issued."""
 
 
 class ArtefactMismatchError(InternalError):
     """What was signed is not what was decided; it is dropped unreleased (S7)."""
+
+
+class AlreadyRenewedError(ConflictError):
+    """A renewal that the service makes by itself came second; nothing was issued."""

@@ -1,11 +1,11 @@
-"""What first start makes in the default project: root, issuing authority, and two profiles (S18)."""
+"""What first start makes in the default project: root, issuing authority, and the built-in profiles (S18)."""
 
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.gate.caller import Caller
 from ca_service.gate.port import Gate, RequestContext
 from ca_service.kernel.identifiers import Identifiers
+from ca_service.x509.built_in_profiles import BUILT_IN_PROFILES
 from ca_service.x509.operations import CreateAuthority, CreateProfile, ListAuthorities, ListProfiles
-from ca_service.x509.profiles import CLIENT_SETTINGS, SERVER_SETTINGS
 
 PROJECT = "default"
 ROOT = "root"
@@ -31,6 +31,6 @@ async def found_authorities(gate: Gate, identifiers: Identifiers, caller: Caller
         await gate.perform(caller, issuing, request)
     profiles = (await gate.perform(caller, ListProfiles(project=PROJECT), request)).answer
     named = {profile.name for profile in profiles}
-    for name, settings in (("server", SERVER_SETTINGS), ("client", CLIENT_SETTINGS)):
+    for name, settings in BUILT_IN_PROFILES.items():
         if name not in named:
             await gate.perform(caller, CreateProfile(project=PROJECT, name=name, settings=settings), request)

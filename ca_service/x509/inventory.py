@@ -10,6 +10,7 @@ from ca_service.kernel.errors import MalformedError
 from ca_service.policy.names import NameRefusedError, parse_dns_name, parse_ip_address
 from ca_service.x509.certificates import CertificateStatus
 
+_IMPORTED = frozenset({CertificateStatus.IMPORTED, CertificateStatus.UNVERIFIED})
 ORDERS = ("created_at", "-created_at", "not_after", "-not_after")
 
 
@@ -35,6 +36,10 @@ class Position(Struct, frozen=True, array_like=True):
     key: int
     id: str
 
+    def id_in(self, mark: str) -> str:
+        """Return the id as one of another kind that was born at the same moment: certificates and imports."""
+        return mark + self.id.partition("_")[2]
+
 
 class InventoryQuery(Struct, frozen=True, kw_only=True):
     """One search in its decided form; `now` tells valid from expired."""
@@ -46,8 +51,31 @@ class InventoryQuery(Struct, frozen=True, kw_only=True):
     profile: str | None = None
     authority_id: str | None = None
     expires_before: datetime | None = None
+    expires_after: datetime | None = None
+    fingerprint: bytes | None = None
+    key_hash: bytes | None = None
     order_by: str = "-created_at"
     after: Position | None = None
+
+    @property
+    def covers_own(self) -> bool:
+        """Tell whether a certificate that was issued here can match."""
+        return self.status not in _IMPORTED
+
+    @property
+    def is_of_issued(self) -> bool:
+        """Tell whether only what people were issued is meant, not what authorities and responders hold.
+
+        Those are found by what names them: their profile, serial number, fingerprint, key or name.
+        """
+        named = (self.profile, self.serial_number, self.fingerprint, self.key_hash, self.name)
+        return all(value is None for value in named)
+
+    @property
+    def covers_imports(self) -> bool:
+        """Tell whether an imported certificate can match: it has neither profile nor authority of ours."""
+        is_asked = self.status is None or self.status in _IMPORTED
+        return is_asked and self.profile is None and self.authority_id is None
 
 
 def parse_name_query(text: str) -> NameQuery:

@@ -15,7 +15,6 @@ from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.custody.custody import Custody
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.principals import cedar_name
-from ca_service.identity.row_macs import RowMac
 from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.randomness import Randomness
@@ -29,9 +28,9 @@ from ca_service.x509.certificates import Certificate, serial_text
 from ca_service.x509.issuers import Issuer, PublicAddresses, pem_of, sign_certificate
 from ca_service.x509.profiles import DEFAULT_TTL, Purpose
 from ca_service.x509.serial_numbers import new_serial_number
-from ca_service.x509.storage.authorities import TABLE, find_first_root
 from ca_service.x509.storage.certificates import insert_own
 from ca_service.x509.template import Subject, leaf_template, verify_artefact
+from ca_service.x509.usages import Usages
 from ca_service.x509.validity import validity_from
 
 #: What stands in the inventory where other certificates have the name of their profile.
@@ -79,7 +78,7 @@ async def issue_listener_certificate(
     subject = Subject(
         common_name=names[0].value,
         names=names,
-        purposes=(Purpose.SERVER,),
+        usages=Usages(purposes=(Purpose.SERVER,)),
         key_algorithm=KeyAlgorithm.EC_P256,
     )
     validity = validity_from(now, lifetime, issuer.validity)
@@ -130,11 +129,14 @@ def listener_names(public_url: str) -> tuple[Name, ...]:
 
 
 async def trust_anchor(database: Database, custody: Custody) -> str:
-    """Return the instance's root in PEM, for `DATA/root-ca.pem`. Raises NotFoundError before first start."""
-    root = await find_first_root(database, RowMac(custody, TABLE))
-    if root is None:
+    """Return the instance's roots in PEM, the first one first, for `DATA/root-ca.pem`.
+
+    Raises NotFoundError before first start.
+    """
+    roots = await Catalogue(database, custody, PublicAddresses("")).trust_anchors()
+    if not roots:
         raise NotFoundError("root")
-    return pem_of(root.certificate_der)
+    return "".join(pem_of(root.certificate_der) for root in roots)
 
 
 async def _keep(

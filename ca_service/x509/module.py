@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ca_service.gate.caller import Caller
+from ca_service.identity.bootstrap import BootstrapToken, instance_administrator
 from ca_service.web.instance.operations import Notice
 from ca_service.web.module import Contribution, Ground, Module
 from ca_service.x509.assembly import assemble
@@ -10,11 +11,25 @@ from ca_service.x509.expiring import expiring_notices
 from ca_service.x509.first_start import found_authorities
 from ca_service.x509.http import PROJECT_ROUTES, public_routes
 from ca_service.x509.jobs import timers
+from ca_service.x509.life_assembly import Surroundings
 from ca_service.x509.policies import POLICIES, SCHEMA
 
 
 def build(ground: Ground) -> Contribution:
     """Build the handlers, routes and timers over the ground."""
+    bootstrap = BootstrapToken(
+        ground.database,
+        ground.custody,
+        ground.audit,
+        ground.policy,
+        ground.identifiers,
+        ground.randomness,
+    )
+
+    async def administrator() -> Caller | None:
+        is_alive = await bootstrap.is_alive()
+        return instance_administrator(authenticated_by="job") if is_alive else None
+
     assembly = assemble(
         database=ground.database,
         custody=ground.custody,
@@ -22,6 +37,12 @@ def build(ground: Ground) -> Contribution:
         identifiers=ground.identifiers,
         randomness=ground.randomness,
         plain_public_url=ground.plain_public_url,
+        surroundings=Surroundings(
+            queue=ground.queue,
+            notifier=ground.egress.notifier(),
+            sponsors=ground.sponsors,
+            administrator=administrator,
+        ),
     )
 
     async def first_start(caller: Caller) -> None:
@@ -33,7 +54,8 @@ def build(ground: Ground) -> Contribution:
     return Contribution(
         handlers=assembly.handlers,
         routes=[*PROJECT_ROUTES, *public_routes(assembly.artefacts, assembly.responder)],
-        timers=timers(assembly.publisher),
+        timers=(*timers(assembly.publisher, assembly.rotation), *assembly.life.timers),
+        job_handlers=assembly.life.job_handlers,
         first_start=first_start,
         status=status,
     )

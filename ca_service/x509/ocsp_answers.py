@@ -1,4 +1,4 @@
-"""OCSP answers in DER: the errors, and what the issuing authority's own key signs (RFC 6960 section 4.2)."""
+"""OCSP answers in DER: the errors, and what the authority or its responder signs (RFC 6960 section 4.2)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,7 +12,6 @@ from ca_service.x509.der import (
     BIT_STRING,
     ENUMERATED,
     GENERALIZED_TIME,
-    NULL,
     OBJECT_IDENTIFIER,
     OCTET_STRING,
     SEQUENCE,
@@ -20,6 +19,7 @@ from ca_service.x509.der import (
 )
 from ca_service.x509.ocsp_requests import NONCE
 from ca_service.x509.reasons import RevocationReason
+from ca_service.x509.signature_algorithms import signature_identifier
 
 #: How long an answer is good; it is signed anew at half of it, so that what is handed out stays good a while.
 ANSWER_LIFETIME = timedelta(hours=12)
@@ -28,29 +28,8 @@ UNKNOWN_LIFETIME = timedelta(minutes=5)
 
 #: id-pkix-ocsp-basic, 1.3.6.1.5.5.7.48.1.1
 _BASIC = encoded(OBJECT_IDENTIFIER, bytes.fromhex("2b0601050507300101"))
-_NO_PARAMETERS = encoded(NULL)
 _NONCE = encoded(OBJECT_IDENTIFIER, NONCE)
 _SUCCESSFUL = encoded(ENUMERATED, b"\x00")
-_ECDSA = "2a8648ce3d0403"
-_RSA_WITH_SHA256 = "2a864886f70d01010b"
-#: By the words of custody's algorithms: RSA has parameters, the others have none (RFC 4055 section 5,
-#: RFC 5758 section 3.2, RFC 8410 section 3, RFC 9881 section 2).
-_SIGNATURES = {
-    "RSA_2048": (_RSA_WITH_SHA256, _NO_PARAMETERS),
-    "RSA_3072": (_RSA_WITH_SHA256, _NO_PARAMETERS),
-    "RSA_4096": (_RSA_WITH_SHA256, _NO_PARAMETERS),
-    "EC_P256": (f"{_ECDSA}02", b""),
-    "EC_P384": (f"{_ECDSA}03", b""),
-    "EC_P521": (f"{_ECDSA}04", b""),
-    "ED25519": ("2b6570", b""),
-    "ML_DSA_44": ("608648016503040311", b""),
-    "ML_DSA_65": ("608648016503040312", b""),
-    "ML_DSA_87": ("608648016503040313", b""),
-}
-_IDENTIFIERS = {
-    algorithm: encoded(SEQUENCE, encoded(OBJECT_IDENTIFIER, bytes.fromhex(identifier)), parameters)
-    for algorithm, (identifier, parameters) in _SIGNATURES.items()
-}
 _GOOD = encoded(0x80)
 _UNKNOWN = encoded(0x82)
 
@@ -106,10 +85,16 @@ def answers_to_sign(
     )
 
 
-def signed_answer(signed_data: bytes, algorithm: KeyAlgorithm, signature: bytes) -> bytes:
-    """Return the whole answer. No certificate goes with it: the issuer's is known to whoever asks."""
-    identifier = _IDENTIFIERS[algorithm.value]
-    basic = encoded(SEQUENCE, signed_data, identifier, encoded(BIT_STRING, b"\x00", signature))
+def signed_answer(
+    signed_data: bytes, algorithm: KeyAlgorithm, signature: bytes, certificate: bytes | None = None
+) -> bytes:
+    """Return the whole answer, with the certificate of a delegated responder in DER.
+
+    No certificate goes with an answer of the issuer: whoever asks knows it.
+    """
+    identifier = signature_identifier(algorithm)
+    extra = b"" if certificate is None else encoded(0xA0, encoded(SEQUENCE, certificate))
+    basic = encoded(SEQUENCE, signed_data, identifier, encoded(BIT_STRING, b"\x00", signature), extra)
     body = encoded(SEQUENCE, _BASIC, encoded(OCTET_STRING, basic))
     return encoded(SEQUENCE, _SUCCESSFUL, encoded(0xA0, body))
 

@@ -3,12 +3,14 @@
 Sources: CA/Browser Forum Baseline Requirements 6.1.5 and 6.1.6, RFC 8017 section 3.1, S8.
 """
 
-import math
-
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
 from ca_service.custody.algorithms import RSA_BITS, KeyAlgorithm
 from ca_service.x509.errors import CsrRefusedError
+from ca_service.x509.weak_keys import has_close_primes, has_small_factor, is_roca
+
+#: What an error tells to use instead.
+CERTIFIED = "RSA, EC P-256, P-384, P-521, Ed25519 or ML-DSA"
 
 _RSA_SIZES = {bits: algorithm for algorithm, bits in RSA_BITS.items()}
 _CURVES = {
@@ -16,10 +18,11 @@ _CURVES = {
     "secp384r1": KeyAlgorithm.EC_P384,
     "secp521r1": KeyAlgorithm.EC_P521,
 }
-_SMALL_PRIMES = math.prod(
-    number
-    for number in range(2, 752)
-    if all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
+_WITHOUT_PARAMETERS: tuple[tuple[type, KeyAlgorithm], ...] = (
+    (ed25519.Ed25519PublicKey, KeyAlgorithm.ED25519),
+    (mldsa.MLDSA44PublicKey, KeyAlgorithm.ML_DSA_44),
+    (mldsa.MLDSA65PublicKey, KeyAlgorithm.ML_DSA_65),
+    (mldsa.MLDSA87PublicKey, KeyAlgorithm.ML_DSA_87),
 )
 
 
@@ -33,9 +36,10 @@ def parse_key_algorithm(key: object, *, field: str | None = None) -> KeyAlgorith
         return algorithm
     if isinstance(key, rsa.RSAPublicKey):
         return _rsa_algorithm(key, field)
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return KeyAlgorithm.ED25519
-    detail = "Keys of this type are not certified; use RSA, EC P-256, P-384, P-521 or Ed25519."
+    for type_, algorithm in _WITHOUT_PARAMETERS:
+        if isinstance(key, type_):
+            return algorithm
+    detail = f"Keys of this type are not certified; use {CERTIFIED}."
     raise CsrRefusedError(detail, field=field, rule="key-type")
 
 
@@ -48,7 +52,13 @@ def _rsa_algorithm(key: rsa.RSAPublicKey, field: str | None) -> KeyAlgorithm:
     if numbers.e % 2 == 0 or not 65537 <= numbers.e < 1 << 32:
         detail = "The RSA exponent is not odd and between 65537 and 2^32; make a key with exponent 65537."
         raise CsrRefusedError(detail, field=field, rule="rsa-exponent")
-    if math.gcd(numbers.n, _SMALL_PRIMES) != 1:
+    if has_small_factor(numbers.n):
         detail = "The RSA modulus has a small factor; the key is broken, make another."
         raise CsrRefusedError(detail, field=field, rule="rsa-modulus")
+    if is_roca(numbers.n):
+        detail = "The RSA key was made by a broken library (ROCA, CVE-2017-15361); make another elsewhere."
+        raise CsrRefusedError(detail, field=field, rule="rsa-roca")
+    if has_close_primes(numbers.n):
+        detail = "The two primes of the RSA key lie too close to each other (Fermat); make another."
+        raise CsrRefusedError(detail, field=field, rule="rsa-close-primes")
     return algorithm

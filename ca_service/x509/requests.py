@@ -9,15 +9,15 @@ import binascii
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, TypeAlias
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 from msgspec import Struct
 
 from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.custody.withheld_keys import PublicKey
 from ca_service.policy.names import (
     Name,
     NameRefusedError,
@@ -34,10 +34,8 @@ from ca_service.x509.der import (
     request_subject,
 )
 from ca_service.x509.errors import CsrMalformedError, CsrRefusedError
-from ca_service.x509.public_keys import parse_key_algorithm
+from ca_service.x509.public_keys import CERTIFIED, parse_key_algorithm
 from ca_service.x509.subjects import CommonName, parse_common_name
-
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 #: 100 names of 253 characters and an RSA-4096 key stay below this.
 DER_LIMIT = 48 * 1024
@@ -57,6 +55,9 @@ _SIGNATURES = frozenset(
         SignatureAlgorithmOID.ECDSA_WITH_SHA384,
         SignatureAlgorithmOID.ECDSA_WITH_SHA512,
         SignatureAlgorithmOID.ED25519,
+        SignatureAlgorithmOID.ML_DSA_44,
+        SignatureAlgorithmOID.ML_DSA_65,
+        SignatureAlgorithmOID.ML_DSA_87,
     }
 )
 #: What a CSR may not ask for, with the rule that says so.
@@ -64,7 +65,6 @@ _REFUSED_EXTENSIONS = {
     ExtensionOID.PRECERT_POISON: "csr-certificate-transparency",
     ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS: "csr-certificate-transparency",
     ExtensionOID.SIGNED_CERTIFICATE_TIMESTAMPS: "csr-certificate-transparency",
-    ExtensionOID.TLS_FEATURE: "csr-must-staple",
     ExtensionOID.NAME_CONSTRAINTS: "csr-authority",
 }
 
@@ -77,12 +77,16 @@ _PARSERS: dict[type[x509.GeneralName], Callable[..., Name]] = {
 
 
 class ParsedRequest(Struct, frozen=True):
-    """What is taken from a CSR whose signature verified: its key, its common name, its names in order."""
+    """What is taken from a CSR whose signature verified: its key, its common name, its names in order.
+
+    `asks_to_staple` tells that it wants a certificate that demands a stapled answer (RFC 7633).
+    """
 
     public_key: PublicKey
     key_algorithm: KeyAlgorithm
     common_name: CommonName | None
     names: tuple[Name, ...]
+    asks_to_staple: bool = False
 
 
 def parse_csr_pem(text: str, *, field: str = "csr") -> bytes:
@@ -107,6 +111,19 @@ def parse_csr(der: bytes, *, field: str = "csr") -> ParsedRequest:
 
     Raises CsrMalformedError if it cannot be read; CsrRefusedError or NameRefusedError if it is refused.
     """
+    request, key, algorithm = parse_proven_key(der, field=field)
+    common_name = _common_name(request, field)
+    names, asks_to_staple = _names(request, field)
+    return ParsedRequest(key, algorithm, common_name, names, asks_to_staple)
+
+
+def parse_proven_key(
+    der: bytes, *, field: str
+) -> tuple[x509.CertificateSigningRequest, PublicKey, KeyAlgorithm]:
+    """Return a PKCS#10 request with its key, whose possession its signature proves.
+
+    Raises CsrMalformedError, CsrRefusedError.
+    """
     if len(der) > DER_LIMIT:
         raise CsrMalformedError("The CSR is too large.", field=field, rule="csr-size")
     try:
@@ -116,18 +133,17 @@ def parse_csr(der: bytes, *, field: str = "csr") -> ParsedRequest:
         raise CsrMalformedError(detail, field=field, rule="csr-encoding") from error
     key, algorithm = _public_key(request, field)
     _verify_signature(request, field)
-    common_name = _common_name(request, field)
-    return ParsedRequest(key, algorithm, common_name, _names(request, field))
+    return request, key, algorithm
 
 
 def _public_key(request: x509.CertificateSigningRequest, field: str) -> tuple[PublicKey, KeyAlgorithm]:
     try:
         key = request.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        detail = "The CSR's key cannot be read; use RSA, EC P-256, P-384, P-521 or Ed25519."
+        detail = f"The CSR's key cannot be read; use {CERTIFIED}."
         raise CsrRefusedError(detail, field=field, rule="key-type") from error
     algorithm = parse_key_algorithm(key, field=field)
-    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey)
+    assert isinstance(key, PublicKey)
     return key, algorithm
 
 
@@ -174,13 +190,15 @@ def _common_name(request: x509.CertificateSigningRequest, field: str) -> CommonN
     return parse_common_name(text, field=field)
 
 
-def _names(request: x509.CertificateSigningRequest, field: str) -> tuple[Name, ...]:
+def _names(request: x509.CertificateSigningRequest, field: str) -> tuple[tuple[Name, ...], bool]:
+    """Return the names of a request, and whether it asks for must-staple."""
     try:
         extensions = request.extensions
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         detail = "The CSR's extensions cannot be read, or one of them stands there twice."
         raise CsrRefusedError(detail, field=field, rule="csr-extensions") from error
     names: tuple[Name, ...] = ()
+    asks_to_staple = False
     for extension in extensions:
         rule = _REFUSED_EXTENSIONS.get(extension.oid)
         if rule is not None:
@@ -192,7 +210,14 @@ def _names(request: x509.CertificateSigningRequest, field: str) -> tuple[Name, .
             raise CsrRefusedError(detail, field=field, rule="csr-authority")
         if extension.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME:
             names = _alternative_names(value, field)
-    return names
+        elif extension.oid == ExtensionOID.TLS_FEATURE:
+            if list(value) != [x509.TLSFeatureType.status_request]:
+                detail = (
+                    "The CSR demands a TLS feature that is not status_request (must-staple); leave it out."
+                )
+                raise CsrRefusedError(detail, field=field, rule="csr-must-staple")
+            asks_to_staple = True
+    return names, asks_to_staple
 
 
 def _alternative_names(alternatives: x509.SubjectAlternativeName, field: str) -> tuple[Name, ...]:

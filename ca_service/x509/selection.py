@@ -13,6 +13,12 @@ async def select_profile(catalogue: Catalogue, tenant: Tenant, name: str) -> Pro
     if profile is None:
         detail = "There is no such profile in this project; list them with GET …/x509/profiles."
         raise ProfileRefusedError(detail, field="profile", rule="profile-unknown")
+    if profile.settings.for_authorities:
+        detail = (
+            f"Authorities alone are issued from the profile {profile.name}, and they come from "
+            "…/x509/authorities; choose another profile."
+        )
+        raise ProfileRefusedError(detail, field="profile", rule="profile-for-authorities")
     if profile.status is not ProfileStatus.ACTIVE:
         detail = f"The profile {profile.name} is disabled; choose another or have it enabled."
         raise ProfileRefusedError(detail, field="profile", rule="profile-disabled")
@@ -29,6 +35,10 @@ async def select_authority(catalogue: Catalogue, profile: Profile, name: str | N
     authority = None
     if chosen == settings.authority or chosen in settings.authorities:
         authority = await catalogue.authority(profile.tenant, chosen, looked_just_now=True)
+    elif (former := await catalogue.authority(profile.tenant, chosen)) is not None:
+        # What an authority issued before it was succeeded is renewed by its successor.
+        allowed = (settings.authority, *settings.authorities)
+        authority = await catalogue.successor_among(former, allowed)
     if authority is None:
         detail = (
             f"The profile {profile.name} does not issue from that authority; leave it out or choose another."

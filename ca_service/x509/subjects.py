@@ -10,7 +10,7 @@ from ca_service.policy.names import Name, NameRefusedError, parse_dns_name, pars
 #: ub-common-name, RFC 5280 appendix A.1
 COMMON_NAME_LIMIT = 64
 #: Categories of characters that hide, reorder or end text: controls, formats (bidi), surrogates, unassigned.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LIKE_A_HOST = re.compile(r"[A-Za-z0-9*_.-]*\.[A-Za-z0-9*_.-]*")
 
 
@@ -31,7 +31,7 @@ def parse_common_name(text: str, *, field: str) -> CommonName:
         raise NameRefusedError(
             "The common name is empty; leave it out or fill it in.", field=field, rule="common-name-empty"
         )
-    if any(unicodedata.category(character) in _HIDDEN for character in text):
+    if any(unicodedata.category(character) in HIDDEN_CATEGORIES for character in text):
         detail = "The common name has a control, formatting or unassigned character; take it out."
         raise NameRefusedError(detail, field=field, rule="common-name-character")
     name = _name(text, field)

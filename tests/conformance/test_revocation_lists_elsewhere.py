@@ -10,11 +10,12 @@ import pytest
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.custody.signers import Signer
 from ssh_ca.certificates import CertificateType
-from ssh_ca.encoder import certificate_line, public_key_line, sign_certificate
+from ssh_ca.encoder import certificate_line, sign_certificate
 from ssh_ca.handlers.publish_revocation_list import NAMESPACE
 from ssh_ca.public_keys import SubjectKey, fingerprint_of, parse_public_key
 from ssh_ca.revocation_list import RevocationList, RevokedCertificates, encode_revocation_list, runs_of
 from ssh_ca.revoked import Revocation, RevocationKind, RevokedFacts, revocation_list_of
+from ssh_ca.signatures import public_key_line
 from ssh_ca.signed_files import sign_file
 from tests.support.fakes.kernel import FakeClock
 from tests.support.ssh_ground import every_subject_key, key_line, make_content, make_signer

@@ -7,10 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from ca_service.database.port import Database
 from ca_service.policy.sets import BuiltInPolicy
+from ca_service.x509.built_in_profiles import BUILT_IN_PROFILES
 from ca_service.x509.http import PROJECT_ROUTES, public_routes
 from tests.support.fakes.kernel import FakeClock
 from tests.support.web import ALICES_TOKEN, Answered, InProcess, _exchange
@@ -174,7 +182,7 @@ def test_a_bad_request_is_the_right_problem(
     answered = site.post(f"{BASE}/certificates", body)
     problem = answered.json()
     assert (answered.status, problem.get("field"), problem.get("rule")) == (status, field, rule)
-    assert site.get(f"{BASE}/certificates").json()["items"] == []
+    assert site.get(f"{BASE}/certificates?profile=server").json()["items"] == []
 
 
 def test_revoking_answers_the_certificate_and_again_the_same(site: Site) -> None:
@@ -212,8 +220,9 @@ def test_lists_have_pages(site: Site) -> None:
     for name in ("a.example", "b.example", "c.example"):
         site.issue(dns_names=[name])
         site.ground.clock.advance(timedelta(seconds=1))
-    first = site.get(f"{BASE}/certificates?limit=2&order_by=created_at").json()
-    rest = site.get(f"{BASE}/certificates?limit=2&order_by=created_at&cursor={first['next_cursor']}").json()
+    query = "profile=server&limit=2&order_by=created_at"
+    first = site.get(f"{BASE}/certificates?{query}").json()
+    rest = site.get(f"{BASE}/certificates?{query}&cursor={first['next_cursor']}").json()
     names = [item["names"][0]["value"] for item in (*first["items"], *rest["items"])]
     assert (names, rest["next_cursor"]) == (["a.example", "b.example", "c.example"], None)
 
@@ -265,6 +274,15 @@ def test_an_authority_is_made_used_and_disabled(site: Site) -> None:
         ({"name": "x", "parent": "root", "ttl": "4000d"}, 422, "ttl"),
         ({"name": "x", "parent": "root", "key_algorithm": "DSA"}, 422, "key_algorithm"),
         ({"name": "x", "parent": "root", "common_name": "a\u202eb"}, 422, "common_name"),
+        ({"name": "x", "parent": "root", "external": True}, 400, "external"),
+        ({"name": "x", "external": True, "ttl": "90d"}, 400, "ttl"),
+        ({"name": "x", "path_length": 16}, 422, "path_length"),
+        ({"name": "x", "permitted_dns_domains": ["a.test", "*.b.test"]}, 422, "permitted_dns_domains[1]"),
+        ({"name": "x", "excluded_ip_ranges": ["10.0.0.1/8"]}, 422, "excluded_ip_ranges[0]"),
+        ({"name": "x", "permitted_uri_domains": ["a.test"] * 101}, 422, "permitted_uri_domains"),
+        ({"name": "x", "permitted_email_addresses": ["a.test"] * 2}, 422, "permitted_email_addresses[1]"),
+        ({"name": "x", "extended_key_usages": ["anyExtendedKeyUsage"]}, 422, "extended_key_usages[0]"),
+        ({"name": "x", "extended_key_usages": ["serverAuth"] * 21}, 422, "extended_key_usages"),
     ],
 )
 def test_a_bad_authority_is_refused(site: Site, body: Any, status: int, field: str) -> None:
@@ -272,8 +290,39 @@ def test_a_bad_authority_is_refused(site: Site, body: Any, status: int, field: s
     assert (answered.status, answered.json()["field"]) == (status, field)
 
 
+@pytest.mark.parametrize(
+    ("verb", "body", "status", "field"),
+    [
+        ("import", {"certificate": "hello"}, 400, "certificate"),
+        ("sign", {"csr": "hello"}, 400, "csr"),
+        ("renew", {"key_algorithm": "EC_P384"}, 400, "key_algorithm"),
+        ("renew", {"former": "old"}, 400, "former"),
+        ("renew", {"ttl": "9000d"}, 422, "ttl"),
+        ("cross-sign", {"issuer": "nonesuch"}, 422, "issuer"),
+        ("rollover", {"successor": "Bad Name"}, 400, "successor"),
+        ("rollover", {"key_algorithm": "DSA"}, 422, "key_algorithm"),
+        ("switch", {"former": "Bad Name"}, 400, "former"),
+    ],
+)
+def test_what_is_asked_of_an_authority_and_cannot_be_names_its_field(
+    site: Site, verb: str, body: Any, status: int, field: str
+) -> None:
+    answered = site.post(f"{BASE}/authorities/issuing/{verb}", body)
+    assert (answered.status, answered.json()["field"]) == (status, field)
+
+
+def test_an_authority_is_handed_over_and_says_so(site: Site) -> None:
+    prepared = site.post(f"{BASE}/authorities/issuing/rollover", {})
+    assert (prepared.status, prepared.headers["location"]) == (201, f"{BASE}/authorities/issuing-next")
+    switched = site.post(f"{BASE}/authorities/issuing/switch", {"former": "issuing-old"})
+    assert (switched.status, switched.json()["id"]) == (200, prepared.json()["id"])
+    assert (switched.json()["name"], switched.json()["predecessor"]) == ("issuing", "issuing-old")
+    assert site.issue(profile="server", dns_names=["a.example"])["authority"] == "issuing"
+
+
 def test_profiles_are_read_made_and_changed(site: Site) -> None:
-    assert [item["name"] for item in site.get(f"{BASE}/profiles").json()["items"]] == ["client", "server"]
+    listed = [item["name"] for item in site.get(f"{BASE}/profiles").json()["items"]]
+    assert listed == sorted(BUILT_IN_PROFILES)
     server = site.get(f"{BASE}/profiles/server").json()
     assert (server["default_ttl"], server["max_ttl"], server["purposes"]) == (
         47 * 86400,
@@ -291,7 +340,10 @@ def test_profiles_are_read_made_and_changed(site: Site) -> None:
     ("changes", "field"),
     [
         ({"authority": "root"}, "authority"),
-        ({"authorities": ["nonesuch"]}, "authorities"),
+        ({"authorities": ["nonesuch"]}, "authorities[0]"),
+        ({"names_denied": ["dns:a.example", "a.example"]}, "names_denied[1]"),
+        ({"further_purposes": ["2.5.29.37.0"]}, "further_purposes[0]"),
+        ({"subject": {"country": "Germany"}}, "subject.country"),
         ({"max_ttl": "1d"}, "default_ttl"),
         ({"max_ttl": "9000d"}, "max_ttl"),
         ({"status": "on"}, "status"),
@@ -300,6 +352,76 @@ def test_profiles_are_read_made_and_changed(site: Site) -> None:
 def test_a_profile_is_not_changed_into_nonsense(site: Site, changes: Any, field: str) -> None:
     answered = site.call("PATCH", f"{BASE}/profiles/server", changes)
     assert (answered.status, answered.json()["field"]) == (422, field)
+
+
+def test_a_profile_with_every_rule_is_made_and_its_versions_are_read(site: Site) -> None:
+    rules = {
+        "purposes": ["serverAuth"],
+        "further_purposes": ["1.3.6.1.4.1.99999.1"],
+        "key_usages": ["digitalSignature"],
+        "name_kinds": ["dns"],
+        "names_allowed": ["dns:**.example.com"],
+        "names_denied": ["dns:admin.example.com"],
+        "names_required": ["dns:*.example.com"],
+        "names_computed": ["uri:urn:keywright:identity:{identity.id}"],
+        "common_name": "required",
+        "subject": {"country": "DE", "organization": "Example"},
+        "policies": ["1.3.6.1.4.1.99999.2"],
+        "must_staple": "asked",
+        "revocation_pointers": ["ocsp"],
+        "names_issuer": False,
+    }
+    made = site.post(f"{BASE}/profiles", {"name": "own", **rules})
+    assert made.status == 201
+    assert {field: made.json()[field] for field in rules} == rules
+    site.call("PATCH", f"{BASE}/profiles/own", {"names_denied": []})
+    versions = site.get(f"{BASE}/profiles/own/versions?limit=1").json()
+    first = site.get(f"{BASE}/profiles/own/versions/1").json()
+    assert (versions["items"][0]["profile"]["names_denied"], versions["next_cursor"] is None) == ([], False)
+    assert first["profile"]["names_denied"] == rules["names_denied"]
+    issued = site.post(f"{BASE}/certificates", {"profile": "own", "common_name": "a.example.com"}).json()
+    assert site.get(f"{BASE}/certificates/{issued['id']}").json()["profile_version"] == 2
+
+
+def test_a_key_is_blocked_refused_and_unblocked(site: Site) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    made = site.post(f"{BASE}/blocked-keys", {"public_key": public, "comment": "lost"})
+    blocked = made.json()
+    assert (made.status, made.headers["location"]) == (201, f"{BASE}/blocked-keys/{blocked['id']}")
+    assert (blocked["reach"], blocked["proof"], blocked["comment"]) == ("organization", "statement", "lost")
+    csr = pem_csr(make_csr("a.example", key=key))
+    refused = site.post(f"{BASE}/certificates", {"profile": "server", "csr": csr})
+    assert (refused.status, refused.json()["field"], refused.json()["rule"]) == (422, "csr", "key-refused")
+    assert site.get(f"{BASE}/blocked-keys").json()["items"] == [blocked]
+    assert site.get(f"{BASE}/blocked-keys/{blocked['id']}").json() == blocked
+    assert site.call("DELETE", f"{BASE}/blocked-keys/{blocked['id']}").status == 204
+    assert site.post(f"{BASE}/certificates", {"profile": "server", "csr": csr}).status == 201
+
+
+def test_a_published_private_key_blocks_everywhere_and_for_good(site: Site) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    made = site.post(f"{BASE}/blocked-keys", {"private_key": private})
+    assert (made.json()["reach"], made.json()["proof"]) == ("instance", "private-key")
+    assert b"PRIVATE" not in made.body
+    kept = site.call("DELETE", f"{BASE}/blocked-keys/{made.json()['id']}")
+    assert (kept.status, kept.json()["rule"]) == (422, "key-proven-compromised")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({}, "key_hash", "key-one-of"),
+        ({"key_hash": "zz"}, "key_hash", "key-hash"),
+        ({"key_hash": "00"}, "key_hash", "key-hash"),
+        ({"public_key": "rubbish"}, "public_key", "public-key"),
+        ({"private_key": "rubbish"}, "private_key", "private-key"),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_not_blocked(site: Site, body: Any, field: str, rule: str) -> None:
+    refused = site.post(f"{BASE}/blocked-keys", body)
+    assert (refused.status, refused.json()["field"], refused.json()["rule"]) == (400, field, rule)
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -1,6 +1,7 @@
 """The inventory: filters, order and pages, on both engines."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from ca_service.x509.inventory import InventoryQuery, parse_name_query
 from ca_service.x509.operations import CertificateFilter, ListCertificates, RevokeCertificate
 from ca_service.x509.storage import inventory
 from tests.support.fakes.kernel import FakeClock
-from tests.support.x509_ground import STRANGER, CertificateGround, days, identity, make_csr
+from tests.support.x509_ground import STRANGER, TENANT, CertificateGround, days, identity, make_csr
 
 _NAMES = (
     ("www.example.com",),
@@ -99,6 +100,14 @@ async def test_the_status_filter_follows_the_time(ground: CertificateGround, clo
     assert await listed(ground, status=CertificateStatus.VALID) == [_NAMES[5], _NAMES[4], _NAMES[3]]
 
 
+async def test_those_of_authorities_are_listed_where_they_are_named(ground: CertificateGround) -> None:
+    of_authorities = CertificateFilter(profile="@authority")
+    page = await ground.perform(ListCertificates(project="default", filter=of_authorities))
+
+    assert [item.certificate.authority for item in page.items] == ["root"]
+    assert await listed(ground, authority="root") == []
+
+
 async def test_a_serial_number_finds_one(ground: CertificateGround) -> None:
     entry = (await ground.perform(ListCertificates(project="default"))).items[2]
     text = entry.certificate.serial_number
@@ -144,21 +153,70 @@ async def test_a_caller_without_rights_gets_the_404_of_the_project(ground: Certi
         await ground.perform(ListCertificates(project="default"), identity("idn_nobody"))
 
 
-@pytest.mark.parametrize("name", ["www.example.com", "*.example.com", "example.*"])
-async def test_names_are_found_by_an_index(sqlite_database: Database, clock: FakeClock, name: str) -> None:
-    query = InventoryQuery(now=clock.now(), name=parse_name_query(name))
-    conditions, values = inventory._conditions(query)
-    wanted = inventory._search(query.order_by, conditions, continues=False)
-    plan = await sqlite_database.read(
-        statement(text(f"EXPLAIN QUERY PLAN {wanted.sqlite.replace(':param_1', '0')}")),
-        organization="org_1",
-        project="prj_1",
+async def plan_of(database: Database, query: InventoryQuery) -> list[str]:
+    wanted, values = await inventory._search_for(database, TENANT, query)
+    explained = re.sub(r":param_\d+", "0", f"EXPLAIN QUERY PLAN {wanted.sqlite}")
+    plan = await database.read(
+        statement(text(explained)),
+        organization=TENANT.organization,
+        project=TENANT.project,
         most=10,
         **values,
     )
-    scans = [row[3] for row in plan if "x509_certificate_names" in row[3]]
+    return [row[3] for row in plan]
+
+
+@pytest.mark.parametrize("name", ["www.example.com", "*.example.com", "example.*"])
+async def test_names_are_found_by_an_index(sqlite_database: Database, clock: FakeClock, name: str) -> None:
+    plan = await plan_of(sqlite_database, InventoryQuery(now=clock.now(), name=parse_name_query(name)))
+    scans = [line for line in plan if "x509_certificate_names" in line]
     assert scans
-    assert all("SEARCH" in row and "ix_x509_certificate_names" in row for row in scans)
+    assert all("SEARCH" in line and "ix_x509_certificate_names" in line for line in scans)
+
+
+@pytest.mark.parametrize(
+    ("index", "fields"),
+    [
+        ("serial_number=?", {"serial_number": "01"}),
+        ("ix_x509_certificates_fingerprint", {"fingerprint": b"f"}),
+        ("ix_x509_certificates_key_hash", {"key_hash": b"k"}),
+        ("ix_x509_certificates_profile", {"profile": "server"}),
+        ("ix_x509_certificates_authority", {"authority_id": "ca_1"}),
+        ("ix_x509_certificates_taken_back", {"status": CertificateStatus.REVOKED}),
+        ("ix_x509_certificates_end", {"order_by": "not_after"}),
+    ],
+)
+async def test_each_filter_has_an_index_to_be_read_by(
+    sqlite_database: Database, clock: FakeClock, index: str, fields: dict[str, Any]
+) -> None:
+    plan = await plan_of(sqlite_database, InventoryQuery(now=clock.now(), **fields))
+    assert any(line.startswith("SEARCH") and index in line for line in plan), plan
+
+
+@pytest.mark.parametrize("name", ["*.example.com", "example.*"])
+@pytest.mark.parametrize("order_by", ["created_at", "-created_at"])
+async def test_a_name_that_most_have_finds_the_same_as_one_that_few_have(
+    ground: CertificateGround, name: str, order_by: str
+) -> None:
+    query = InventoryQuery(now=ground.clock.now(), name=parse_name_query(name), order_by=order_by)
+    few = await inventory.search_certificates(ground.database, TENANT, query, most=10)
+    assert query.name is not None
+    often = inventory._search(order_by, (f"{query.name.match.value}-often",), continues=False)
+    rows = await ground.database.scan(
+        often,
+        organization=TENANT.organization,
+        project=TENANT.project,
+        most=10,
+        **inventory.name_range(query.name.match, query.name.text),
+    )
+    assert [row[2] for row in rows] == [certificate.id for certificate in few] != []
+
+
+async def test_a_name_and_another_filter_both_count(ground: CertificateGround) -> None:
+    expected = [_NAMES[3], _NAMES[1], _NAMES[0]]
+    assert await listed(ground, name="*.example.com", profile="server") == expected
+    assert await listed(ground, name="*.example.com", profile="client") == []
+    assert await listed(ground, name="*.example.com", order_by="not_after") == expected[::-1]
 
 
 async def test_a_long_list_of_names_is_kept_and_found(ground: CertificateGround) -> None:

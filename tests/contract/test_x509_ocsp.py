@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.ocsp import OCSPResponseStatus as Answered
 
 from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.custody.signers import Signer
 from ca_service.database.port import Database
 from ca_service.kernel.errors import NotFoundError, UnavailableError
 from ca_service.policy.names import NameKind
@@ -51,10 +52,19 @@ def ground(runner: asyncio.Runner, database: Database, clock: FakeClock) -> Cert
     return runner.run(CertificateGround(database, clock).start())
 
 
+class FillableQueue(SigningQueue):
+    """A queue that is full when a test says so."""
+
+    is_full = False
+
+    async def sign(self, signer: Signer, data: bytes) -> bytes | None:
+        return None if self.is_full else await super().sign(signer, data)
+
+
 def responder_of(ground: CertificateGround, queue: SigningQueue | None = None) -> OcspResponder:
     """Return a responder with a memory of its own, as another process has it."""
     catalogue = Catalogue(ground.database, ground.custody, PublicAddresses(PLAIN_URL))
-    return OcspResponder(catalogue, ground.database, queue)
+    return OcspResponder(catalogue, ground.database, ground.custody, queue)
 
 
 def issuer_of(issued: IssuedCertificate) -> x509.Certificate:
@@ -237,7 +247,7 @@ async def test_a_kept_answer_goes_out_again_unsigned(ground: CertificateGround) 
     issued = await ground.issue("api.example.com")
     first = await ask(ground, issued)
     ground.clock.advance(timedelta(hours=5))
-    assert await ask(ground, issued) is first
+    assert (await ask(ground, issued)).body == first.body
 
 
 async def test_a_kept_answer_waits_for_the_database_only_after_an_announcement(
@@ -251,7 +261,7 @@ async def test_a_kept_answer_waits_for_the_database_only_after_an_announcement(
     assert ground.database.waits == before
     await ground.perform(revoke(other))
     before = ground.database.waits
-    assert await ask(ground, issued) is first
+    assert (await ask(ground, issued)).body == first.body
     assert ground.database.waits > before
 
 
@@ -326,7 +336,9 @@ class Away:
 
 def responder_over(database: Any, ground: CertificateGround) -> OcspResponder:
     """Return a responder over this database."""
-    return OcspResponder(Catalogue(database, ground.custody, PublicAddresses(PLAIN_URL)), database)
+    return OcspResponder(
+        Catalogue(database, ground.custody, PublicAddresses(PLAIN_URL)), database, ground.custody
+    )
 
 
 async def test_while_the_database_is_away_the_answer_is_try_later(ground: CertificateGround) -> None:
@@ -349,7 +361,7 @@ async def test_by_a_clock_in_doubt_nothing_is_signed_and_kept_answers_go_out(
     responder = responder_over(database, ground)
     first = await ask(ground, kept, responder)
     database.doubt = "The clock went back."
-    assert await ask(ground, kept, responder) == first
+    assert (await ask(ground, kept, responder)).body == first.body
     answer = await ask(ground, other, responder)
     assert read_answer(answer.body).response_status is Answered.TRY_LATER
 
@@ -365,12 +377,13 @@ async def test_a_number_is_looked_up_by_one_read(ground: CertificateGround) -> N
 
 async def test_where_too_many_wait_the_kept_answer_goes_out(ground: CertificateGround) -> None:
     issued = await ground.issue("api.example.com")
-    queue = SigningQueue(most_waiting=1)
+    queue = FillableQueue()
     responder = responder_of(ground, queue)
     kept = await ask(ground, issued, responder)
-    nonces = [bytes((number,)) * 16 for number in range(5)]
-    answers = await asyncio.gather(*(ask(ground, issued, responder, nonce=nonce) for nonce in nonces))
-    assert [answer == kept for answer in answers] == [False, True, True, True, True]
+    signed = await ask(ground, issued, responder, nonce=bytes(16))
+    queue.is_full = True
+    answer = await ask(ground, issued, responder, nonce=bytes(16))
+    assert (signed.body == kept.body, answer.body == kept.body) == (False, True)
 
 
 async def test_where_too_many_wait_and_nothing_is_kept_the_answer_is_try_later(
@@ -386,14 +399,13 @@ async def test_where_too_many_wait_a_kept_good_is_not_told_of_a_revoked_certific
     ground: CertificateGround,
 ) -> None:
     issued = await ground.issue("api.example.com")
-    queue = SigningQueue(most_waiting=1)
+    queue = FillableQueue()
     responder = responder_of(ground, queue)
     await ask(ground, issued, responder)
     await ground.perform(revoke(issued))
     found = await find_certificate(ground.database, TENANT, issued.id)
     assert found is not None
     assert found.revoked_at is not None
-    first, second = await asyncio.gather(*(ask(ground, issued, responder) for _ in range(2)))
-    statuses = {read_answer(answer.body).response_status for answer in (first, second)}
-    good = [answer for answer in (first, second) if answer.artefact and told(answer.body)[0][1] is GOOD]
-    assert (Answered.TRY_LATER in statuses, good) == (True, [])
+    queue.is_full = True
+    answer = await ask(ground, issued, responder)
+    assert read_answer(answer.body).response_status is Answered.TRY_LATER

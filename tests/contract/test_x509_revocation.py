@@ -25,7 +25,11 @@ from ca_service.x509.operations import (
 from ca_service.x509.publication import publisher_of
 from ca_service.x509.reasons import RevocationReason
 from ca_service.x509.storage.certificates import find_certificate, revoke_certificate
-from ca_service.x509.storage.revocation_lists import find_public_revocation_list, want_publication
+from ca_service.x509.storage.revocation_lists import (
+    find_published_der,
+    find_published_state,
+    want_publication,
+)
 from tests.support.fakes.kernel import FakeClock
 from tests.support.x509_ground import (
     ADMINISTRATOR,
@@ -104,7 +108,7 @@ async def test_the_crl_is_published_without_being_asked_for(ground: CertificateG
     await ground.perform(revoke(issued.id))
     await asyncio.sleep(0)
     await ground.assembly.publisher.publish(TENANT, issued.authority_id)
-    facts = await find_public_revocation_list(ground.database, issued.authority_id)
+    facts = await find_published_state(ground.database, issued.authority_id, "")
     assert facts is not None
     assert (facts.is_behind, facts.number > before) == (False, True)
 
@@ -124,9 +128,9 @@ async def test_a_crash_between_revocation_and_publication_is_repaired_by_the_tim
     await database.begin(revoke_and_die)
     restarted = CertificateGround(database, clock)
     await restarted.assembly.publisher.publish_due()
-    facts = await find_public_revocation_list(database, issued.authority_id)
-    assert facts is not None
-    crl = x509.load_der_x509_crl(facts.der)
+    found_list = await find_published_der(database, issued.authority_id, "")
+    assert found_list is not None
+    crl = x509.load_der_x509_crl(found_list[1])
     assert crl.get_revoked_certificate_by_serial_number(int(issued.serial_number, 16)) is not None
 
 
@@ -167,6 +171,8 @@ async def test_a_young_crl_is_left_alone(ground: CertificateGround) -> None:
 async def test_an_expired_entry_stands_in_one_more_crl_and_then_no_more(ground: CertificateGround) -> None:
     issued = await ground.issue("api.example.com", ttl=timedelta(hours=1))
     await ground.perform(revoke(issued.id))
+    # Joins the publication that the revocation began.
+    await ground.assembly.publisher.publish(TENANT, issued.authority_id)
     publish = PublishRevocationList(project="prj_1", authority_id=issued.authority_id)
     await ground.perform(publish, publisher_of(TENANT))
     ground.clock.advance(timedelta(days=1))

@@ -1,6 +1,7 @@
 """Where certificates say that their status is told: as their profile chooses, and as it chose before."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -49,6 +50,9 @@ async def with_pointers(
         purposes=(Purpose.SERVER,),
         name_kinds=(NameKind.DNS,),
         revocation_pointers=pointers,
+        # What nobody can learn to be revoked lives for days.
+        default_ttl=timedelta(days=5),
+        max_ttl=timedelta(days=10),
     )
     await ground.perform(CreateProfile(project="default", name="chosen", settings=settings))
     return pointers_of((await ground.issue("api.example.com", profile="chosen")).certificate_pem)
@@ -73,7 +77,9 @@ async def test_a_profile_chooses(ground: CertificateGround, pointers: tuple[Any,
 
 
 async def test_a_profile_changes_its_choice_for_what_is_issued_later(ground: CertificateGround) -> None:
-    changes = ProfileChanges(revocation_pointers=())
+    changes = ProfileChanges(
+        revocation_pointers=(), default_ttl=timedelta(days=5), max_ttl=timedelta(days=10)
+    )
     changed = await ground.perform(UpdateProfile(project="default", name="server", changes=changes))
     issued = await ground.issue("api.example.com")
     assert (changed.version, pointers_of(issued.certificate_pem)) == (2, ([], []))

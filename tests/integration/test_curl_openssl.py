@@ -42,7 +42,7 @@ def test_given_names_then_the_answer_has_every_field_of_the_contract(curl: Curl)
         **dict.fromkeys(("id", "serial_number", "certificate", "private_key", "profile"), str),
         **dict.fromkeys(("authority", "authority_id", "status", "not_before", "not_after"), str),
         **dict.fromkeys(("common_name", "key_algorithm"), str),
-        **dict.fromkeys(("chain", "names"), list),
+        **dict.fromkeys(("chain", "alternates", "names"), list),
     }
     assert (issued["profile"], issued["authority"], issued["status"]) == ("server", "issuing", "valid")
 

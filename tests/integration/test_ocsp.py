@@ -12,6 +12,7 @@ import pytest
 from tests.support.curl import Curl
 from tests.support.curl_certificates import CERTIFICATES, file_of, issue, text_of
 from tests.support.gnutls import ocsptool
+from tests.support.nss import nss
 from tests.support.openssl import openssl
 from tests.support.server import Server
 
@@ -69,6 +70,20 @@ class Client:
             check=False,
         )
 
+    def nss(self) -> str:
+        """Return what NSS says, which asks at the address inside the certificate and verifies the answer."""
+        place = self.curl.folder / "nss"
+        if not place.exists():
+            place.mkdir()
+            nss("certutil", "-N", "-d", f"sql:{place}", "--empty-password")
+            for name, trust, file in (("root", "C,,", self.anchors), ("issuer", ",,", self.issuer)):
+                nss("certutil", "-A", "-n", name, "-t", trust, "-a", "-i", file, "-d", f"sql:{place}")
+        fresh = ("-g", "leaf", "-m", "ocsp", "-s", "failIfNoInfo")
+        return nss(
+            *("vfychain", "-d", f"sql:{place}", "-pp", "-u", "1", *fresh, "-a", self.leaf, "-a", self.issuer),
+            check=False,
+        )
+
     def revoke(self, reason: str = "keyCompromise") -> None:
         answer = self.curl.post(f"{CERTIFICATES}/{self.issued['id']}/revoke", {"reason": reason})
         assert answer.status == 200, answer.body
@@ -121,6 +136,15 @@ def test_given_a_revocation_then_openssl_and_gnutls_hear_of_it_within_a_second(c
     assert "Reason: keyCompromise" in said
     assert "leaf.pem: revoked" in client.openssl()
     assert "Certificate Status: revoked" in client.gnutls()
+
+
+def test_given_a_revocation_then_nss_accepts_before_and_refuses_after(curl: Curl) -> None:
+    client = Client(curl, "nss.example.com")
+    before = client.nss()
+    client.revoke()
+    assert "Chain is good!" in before, before
+    after = client.nss()
+    assert "revoked" in after.lower(), after
 
 
 def test_given_a_number_that_nobody_issued_then_it_is_unknown(curl: Curl) -> None:

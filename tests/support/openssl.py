@@ -15,11 +15,14 @@ def openssl(*arguments: str | Path, stdin: bytes | None = None, check: bool = Tr
     return text
 
 
-def make_csr(folder: Path, *names: str, curve: str = "P-256", subject: str = "/") -> tuple[Path, Path]:
-    """Make an EC key and a CSR for DNS names; return the files of both."""
+def make_csr(
+    folder: Path, *names: str, addresses: tuple[str, ...] = (), curve: str = "P-256", subject: str = "/"
+) -> tuple[Path, Path]:
+    """Make an EC key and a CSR for DNS names and IP addresses; return the files of both."""
     key, csr = folder / "request.key", folder / "request.csr"
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-out", key)
-    extension = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
+    asked = [*(f"DNS:{name}" for name in names), *(f"IP:{address}" for address in addresses)]
+    extension = "subjectAltName=" + ",".join(asked)
     openssl("req", "-new", "-key", key, "-subj", subject, "-addext", extension, "-out", csr)
     return key, csr
 

@@ -10,11 +10,13 @@ from cryptography.x509.oid import NameOID
 
 from ca_service.audit.trail import AuditTrail
 from ca_service.custody.custody import Custody
+from ca_service.custody.key_stores import KeyStore
 from ca_service.database.port import Database
 from ca_service.gate.caller import Caller, CallerKind, RoleGrant
 from ca_service.gate.gate import Gatekeeper
 from ca_service.gate.operation import Operation
 from ca_service.gate.port import Outcome, RequestContext
+from ca_service.identity.errors import SponsorRefusedError
 from ca_service.kernel.identifiers import RandomIdentifiers
 from ca_service.kernel.randomness import SystemRandomness
 from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
@@ -25,11 +27,14 @@ from ca_service.policy.sets import BuiltInPolicy
 from ca_service.policy.storage import MAC_PURPOSE
 from ca_service.x509.assembly import Assembly, assemble
 from ca_service.x509.first_start import found_authorities
+from ca_service.x509.life_assembly import Surroundings
 from ca_service.x509.operations import CsrRequest, IssueCertificate, IssuedCertificate, KeyRequest
 from ca_service.x509.policies import POLICIES, SCHEMA
+from tests.support.fakes.acme import FakeQueue, run_of
 from tests.support.fakes.custody import custody_for
-from tests.support.fakes.gate import FakeTenants
+from tests.support.fakes.gate import FakeTenants, untyped
 from tests.support.fakes.kernel import FakeClock
+from tests.support.fakes.notify import FakeNotifier
 
 PLAIN_URL = "http://pki.test:8080"
 TENANT = Tenant(OrganizationId("org_1"), ProjectId("prj_1"))
@@ -83,12 +88,13 @@ class CertificateGround:
         clock: FakeClock,
         policies: tuple[BuiltInPolicy, ...] = (),
         reserved_names: tuple[str, ...] = (),
+        stores: tuple[KeyStore, ...] = (),
     ) -> None:
         self.database = database
         self.clock = clock
         self.randomness = SystemRandomness()
         self.identifiers = RandomIdentifiers(clock, self.randomness)
-        self.custody: Custody = custody_for(database)
+        self.custody: Custody = custody_for(database, stores=stores)
         self.policy = PolicyEngine(
             database,
             join_schema([_GOVERNANCE, SCHEMA]),
@@ -103,6 +109,10 @@ class CertificateGround:
         self.gate = Gatekeeper(
             {}, database, self.policy, self.audit, self.custody, tenants, None, clock, self.identifiers
         )
+        self.queue = FakeQueue()
+        self.notifier = FakeNotifier()
+        #: Who may act today for what it owns.
+        self.owners = {caller.id: caller for caller in (ADMINISTRATOR, MEMBER, VIEWER)}
         self.assembly: Assembly = assemble(
             database=database,
             custody=self.custody,
@@ -110,8 +120,31 @@ class CertificateGround:
             identifiers=self.identifiers,
             randomness=self.randomness,
             plain_public_url=PLAIN_URL,
+            surroundings=Surroundings(
+                queue=untyped(self.queue),
+                notifier=self.notifier,
+                sponsors=self,
+                administrator=self._administrator,
+            ),
         )
         self.gate.register(self.assembly.handlers)
+
+    async def sponsor(self, identity: str) -> Caller:
+        """Return an owner with its roles of today; the ground is its own `Sponsors`."""
+        if identity not in self.owners:
+            raise SponsorRefusedError
+        return self.owners[identity]
+
+    async def _administrator(self) -> Caller | None:
+        return None
+
+    async def run_jobs(self) -> None:
+        """Run what the queue holds now."""
+        await self.queue.run_all(self.assembly.life.job_handlers)
+
+    async def run_job(self, kind: str, payload: bytes) -> None:
+        """Run one job once more."""
+        await self.assembly.life.job_handlers[kind](run_of(payload))
 
     async def start(self) -> "CertificateGround":
         """Do what first start does."""

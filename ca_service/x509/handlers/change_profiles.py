@@ -1,56 +1,40 @@
 """Makes and changes profiles."""
 
 import msgspec
+from msgspec import Struct
 
 from ca_service.database.errors import UniqueViolationError
 from ca_service.database.port import Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
 from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.tenancy import Tenant
-from ca_service.policy.names import NameKind
 from ca_service.policy.values import Grant
 from ca_service.x509.accesses import profile_access, project_access
-from ca_service.x509.authorities import ISSUING_LIFETIME
 from ca_service.x509.catalogue import Catalogue
 from ca_service.x509.errors import ChangedMeanwhileError, ProfileRefusedError
 from ca_service.x509.handlers.create_authority import name_taken
 from ca_service.x509.handlers.read_profiles import wanted_profile
 from ca_service.x509.operations import CreateProfile, ProfileChanges, UpdateProfile
-from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus
+from ca_service.x509.profile_rules import verify_rules
+from ca_service.x509.profiles import Lint, Profile, ProfileSettings, ProfileStatus
 from ca_service.x509.resource_names import parse_resource_name
 from ca_service.x509.storage.profiles import insert_profile, update_profile
+from ca_service.x509.thorough_lint import verify_installed
 
 
 async def verify_settings(catalogue: Catalogue, tenant: Tenant, settings: ProfileSettings) -> None:
     """Refuse settings from which nothing sensible could be issued. Raises ProfileRefusedError."""
+    verify_rules(settings)
+    if settings.lint is Lint.PKILINT:
+        verify_installed()
     for field, name in (
         ("authority", settings.authority),
-        *(("authorities", name) for name in settings.authorities),
+        *((f"authorities[{place}]", name) for place, name in enumerate(settings.authorities)),
     ):
         authority = await catalogue.authority(tenant, name)
-        if authority is None or authority.is_root:
+        if authority is None or (authority.is_root and not settings.for_authorities):
             detail = "A profile issues from authorities of its project that are no roots; make one first."
             raise ProfileRefusedError(detail, field=field, rule="profile-authority")
-    for field, values in (
-        ("purposes", settings.purposes),
-        ("name_kinds", settings.name_kinds),
-        ("key_algorithms", settings.key_algorithms),
-    ):
-        if not values or len(set(values)) != len(values):
-            detail = f"A profile has at least one of {field}, and each of them once."
-            raise ProfileRefusedError(detail, field=field, rule="profile-empty")
-    if len(set(settings.revocation_pointers)) != len(settings.revocation_pointers):
-        detail = "A profile names each of revocation_pointers once."
-        raise ProfileRefusedError(detail, field="revocation_pointers", rule="profile-revocation-pointers")
-    if NameKind.PRINCIPAL in settings.name_kinds:
-        detail = "Principals stand in SSH certificates only; use dns, ip, email or uri."
-        raise ProfileRefusedError(detail, field="name_kinds", rule="profile-name-kind")
-    if settings.max_ttl > ISSUING_LIFETIME:
-        detail = f"No authority lives longer than {ISSUING_LIFETIME.days} days; choose a lower max_ttl."
-        raise ProfileRefusedError(detail, field="max_ttl", rule="authority-max-ttl")
-    if settings.default_ttl > settings.max_ttl:
-        detail = "The default_ttl is above the max_ttl; choose a lower one."
-        raise ProfileRefusedError(detail, field="default_ttl", rule="profile-max-ttl")
 
 
 class CreateProfileHandler(Handler[CreateProfile, Profile, Profile, Profile]):
@@ -91,13 +75,20 @@ class CreateProfileHandler(Handler[CreateProfile, Profile, Profile, Profile]):
         return signed
 
 
-class UpdateProfileHandler(Handler[UpdateProfile, Profile, Profile, Profile]):
+class ChangedProfile(Struct, frozen=True):
+    """A profile before and after."""
+
+    former: Profile
+    profile: Profile
+
+
+class UpdateProfileHandler(Handler[UpdateProfile, ChangedProfile, ChangedProfile, Profile]):
     """Changes one profile."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    async def prepare(self, call: Call, operation: UpdateProfile) -> Prepared[Profile]:
+    async def prepare(self, call: Call, operation: UpdateProfile) -> Prepared[ChangedProfile]:
         """Put the changes over what is and ask whether the caller may."""
         former = await wanted_profile(self._catalogue, call.home, operation.name)
         settings = changed_settings(former.settings, operation.changes)
@@ -108,22 +99,24 @@ class UpdateProfileHandler(Handler[UpdateProfile, Profile, Profile, Profile]):
             settings=settings,
             version=former.version + 1,
         )
-        return Prepared(profile, (profile_access(operation.action, former),), {"name": former.name})
+        draft = ChangedProfile(former, profile)
+        return Prepared(draft, (profile_access(operation.action, former),), {"name": former.name})
 
-    async def sign(self, call: Call, draft: Profile, grant: Grant) -> Profile:
+    async def sign(self, call: Call, draft: ChangedProfile, grant: Grant) -> ChangedProfile:
         """Return the draft: nothing is signed."""
         del call, grant
         return draft
 
-    async def record(self, transaction: Transaction, call: Call, signed: Profile) -> Profile:
-        """Write it over the version it was read at."""
+    async def record(self, transaction: Transaction, call: Call, signed: ChangedProfile) -> Profile:
+        """Write it over the version it was read at, which is kept."""
         del call
-        if not await update_profile(transaction, self._catalogue.profile_mac, signed):
+        mac = self._catalogue.profile_mac
+        if not await update_profile(transaction, mac, signed.profile, signed.former):
             self._catalogue.forget()
             raise ChangedMeanwhileError("Another request changed the profile at the same time; try again.")
         transaction.announce()
         transaction.on_commit(self._catalogue.forget)
-        return signed
+        return signed.profile
 
 
 def changed_settings(settings: ProfileSettings, changes: ProfileChanges) -> ProfileSettings:

@@ -14,22 +14,29 @@ from ca_service.kernel.identifiers import Identifiers
 from ca_service.kernel.randomness import Randomness
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.policy.values import Access, ContextValue, Grant
-from ca_service.x509.accesses import authority_resource, owner_of
+from ca_service.x509.accesses import authority_resource, facts_of, owner_of
+from ca_service.x509.accompaniment import Accompaniment, Accompanying
+from ca_service.x509.blocked_keys import key_hash
 from ca_service.x509.catalogue import Catalogue
 from ca_service.x509.certificates import Certificate, serial_text
 from ca_service.x509.decided import Decidable, parse_request
-from ca_service.x509.errors import ChangedMeanwhileError
+from ca_service.x509.errors import ChangedMeanwhileError, CsrRefusedError
 from ca_service.x509.issuers import Issuer, pem_of, sign_certificate
-from ca_service.x509.operations import IssueCertificate, IssuedCertificate
-from ca_service.x509.profiles import Profile
+from ca_service.x509.operations import CsrRequest, IssueCertificate, IssuedCertificate
+from ca_service.x509.pkcs12_passwords import no_key_to_wrap
+from ca_service.x509.profiles import Lint, Profile, SubjectFields
 from ca_service.x509.selection import select_authority, select_profile
 from ca_service.x509.serial_numbers import new_serial_number
 from ca_service.x509.storage.certificates import insert_issued
+from ca_service.x509.storage.refused_keys import require_certifiable
 from ca_service.x509.template import Subject, leaf_template, verify_artefact
+from ca_service.x509.thorough_lint import ThoroughLint
+from ca_service.x509.usages import usages_of
 from ca_service.x509.validity import Validity, ttl_until, validity_between, validity_from, verify_ttl
 
 #: How policies see a common name that is none of the names.
 OTHER_COMMON_NAME = "common-name"
+_NO_FIELDS = SubjectFields()
 
 
 class IssueDraft(Struct, frozen=True, kw_only=True):
@@ -52,7 +59,7 @@ class IssueDraft(Struct, frozen=True, kw_only=True):
 
 
 class SignedCertificate(Struct, frozen=True, kw_only=True):
-    """What was signed and is not yet released."""
+    """What was signed and is not yet released. `brought_key` is the hash of a key that was not made here."""
 
     certificate: Certificate
     issuer: Issuer
@@ -60,6 +67,9 @@ class SignedCertificate(Struct, frozen=True, kw_only=True):
     pem: str
     lifetime: timedelta
     private_key: SecretValue[str] | None
+    brought_key: bytes | None
+    key_field: str | None
+    accompanying: Accompanying
 
 
 class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertificate, IssuedCertificate]):
@@ -71,11 +81,14 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         custody: Custody,
         identifiers: Identifiers,
         randomness: Randomness,
+        accompaniment: Accompaniment,
     ) -> None:
         self._catalogue = catalogue
         self._custody = custody
         self._identifiers = identifiers
         self._randomness = randomness
+        self._accompaniment = accompaniment
+        self._thorough = ThoroughLint(custody)
 
     async def prepare(self, call: Call, operation: IssueCertificate) -> Prepared[IssueDraft]:
         """Read the request inside its profile; ask for the envelope and for each name it will carry."""
@@ -92,10 +105,23 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             ttl = asked_ttl
         else:
             ttl = min(operation.preferred_ttl or settings.default_ttl, settings.max_ttl)
-        asked = parse_request(operation.request, profile, csr_field=operation.csr_field)
+        asked = parse_request(
+            operation.request,
+            profile,
+            csr_field=operation.csr_field,
+            facts=lambda: facts_of(call.caller, call.home),
+        )
+        if operation.pkcs12_password is not None and asked.public_key is not None:
+            raise no_key_to_wrap()
         draft = IssueDraft(
             operation=operation, profile=profile, issuer=issuer, asked=asked, ttl=ttl, asked_ttl=asked_ttl
         )
+        if issuer.limits is not None:
+            issuer.limits.verify_leaf(
+                ((entry.name, entry.field) for entry in asked.names),
+                usages_of(settings, is_stapled=False).purpose_oids,
+                has_subject=asked.common_name is not None or settings.subject != _NO_FIELDS,
+            )
         # Refused here, before anybody is asked for permission, if the issuer has ended.
         draft.validity(call.now, ttl)
         details = {
@@ -145,23 +171,28 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
     async def sign(self, call: Call, draft: IssueDraft, grant: Grant) -> SignedCertificate:
         """Make the key if we are to, sign, and read what was signed again."""
         asked, issuer, operation = draft.asked, draft.issuer, draft.operation
+        settings = draft.profile.settings
         ttl = draft.ttl
         if draft.asked_ttl is None and grant.max_ttl is not None:
             ttl = min(ttl, grant.max_ttl)
         validity = draft.validity(call.now, ttl)
-        private_key, public_key = None, asked.public_key
+        generated, private_key, public_key = None, None, asked.public_key
         if public_key is None:
             generated = await self._custody.generate(asked.key_algorithm)
             public_key, private_key = generated.public_key, generated.pkcs8_pem()
         subject = Subject(
             common_name=asked.common_name,
             names=tuple(entry.name for entry in asked.names),
-            purposes=draft.profile.settings.purposes,
+            usages=usages_of(settings, is_stapled=asked.is_stapled),
             key_algorithm=asked.key_algorithm,
-            revocation_pointers=draft.profile.settings.revocation_pointers,
+            revocation_pointers=settings.revocation_pointers,
+            fields=settings.subject,
+            names_issuer=settings.names_issuer,
         )
         serial_number = new_serial_number(self._randomness)
         template = leaf_template(issuer, subject, public_key, serial_number, validity)
+        if settings.lint is Lint.PKILINT:
+            await self._thorough.verify(template, issuer.signer.algorithm)
         signed = await sign_certificate(template, issuer.signer)
         der = signed.public_bytes(serialization.Encoding.DER)
         verify_artefact(der, subject, serial_number, validity)
@@ -184,6 +215,8 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             created_at=call.now,
             directory=operation.directory,
             renewed_from=operation.renewed_from,
+            profile_version=draft.profile.version,
+            key_hash=key_hash(public_key),
         )
         return SignedCertificate(
             certificate=certificate,
@@ -192,6 +225,11 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             pem=pem_of(der),
             lifetime=min(ttl, validity.not_after - call.now),
             private_key=private_key,
+            brought_key=None if asked.public_key is None else certificate.key_hash,
+            key_field=operation.csr_field if isinstance(operation.request, CsrRequest) else None,
+            accompanying=await self._accompaniment.prepare(
+                certificate, generated, draft.profile.settings, issuer.chain_pem, operation.pkcs12_password
+            ),
         )
 
     async def record(
@@ -200,13 +238,21 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
         """Put it into the inventory, if authority and profile are still those that were decided on."""
         del call
         certificate, issuer = signed.certificate, signed.issuer
+        if signed.brought_key is not None:
+            field = signed.key_field
+            require_certifiable(
+                transaction, certificate.tenant, signed.brought_key, lambda: _key_refused(field)
+            )
         insert_issued(transaction, certificate, issuer.authority, signed.profile, self._found_changed)
+        await self._accompaniment.record(transaction, certificate, signed.accompanying)
         return IssuedCertificate(
             id=certificate.id,
             serial_number=certificate.serial_number,
             certificate_pem=signed.pem,
             chain_pem=issuer.chain_pem,
+            alternates=issuer.alternates,
             private_key=signed.private_key,
+            pkcs12=signed.accompanying.pkcs12,
             profile=certificate.profile,
             authority=certificate.authority,
             authority_id=certificate.authority_id,
@@ -231,3 +277,8 @@ class IssueCertificateHandler(Handler[IssueCertificate, IssueDraft, SignedCertif
             "serial_number": answer.serial_number,
             "not_after": answer.not_after.isoformat(),
         }
+
+
+def _key_refused(field: str | None) -> CsrRefusedError:
+    detail = "This key is blocked, or an ACME account signs with it; make another key for the certificate."
+    return CsrRefusedError(detail, field=field, rule="key-refused")

@@ -1,6 +1,7 @@
 """Renews certificates: the same names, decided again as if they were asked for today."""
 
 from datetime import timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -13,8 +14,10 @@ from ca_service.kernel.errors import ConflictError
 from ca_service.policy.values import Grant
 from ca_service.x509.accesses import certificate_access
 from ca_service.x509.certificates import Certificate, CertificateStatus
-from ca_service.x509.errors import CsrRefusedError
+from ca_service.x509.errors import AlreadyRenewedError, CsrRefusedError
 from ca_service.x509.handlers.read_certificates import wanted_certificate
+from ca_service.x509.kept_keys import KeptKey
+from ca_service.x509.key_keeping import KeyKeeping
 from ca_service.x509.operations import (
     CertificateRequest,
     IssueCertificate,
@@ -24,6 +27,7 @@ from ca_service.x509.operations import (
     RenewCertificate,
 )
 from ca_service.x509.requests import parse_csr
+from ca_service.x509.storage.kept_keys import settle_renewal
 
 
 class RenewDraft(Struct, frozen=True):
@@ -33,54 +37,87 @@ class RenewDraft(Struct, frozen=True):
     operation: RenewCertificate
 
 
-class RenewCertificateHandler(
-    Handler[RenewCertificate, RenewDraft, Child[IssuedCertificate], IssuedCertificate]
-):
+class Renewal(Struct, frozen=True):
+    """The certificate that takes the place of an old one, signed.
+
+    `former` is the key that is kept for the old one, `same` the same key, kept for the new one.
+    """
+
+    issue: Child[IssuedCertificate]
+    is_automatic: bool
+    former: KeptKey | None
+    same: KeptKey | None
+
+
+class RenewCertificateHandler(Handler[RenewCertificate, RenewDraft, Renewal, IssuedCertificate]):
     """Renews one certificate by issuing another as its child."""
 
-    def __init__(self, database: Database, gate: Gate) -> None:
+    def __init__(self, database: Database, gate: Gate, keeping: KeyKeeping) -> None:
         self._database = database
         self._gate = gate
+        self._keeping = keeping
 
     async def prepare(self, call: Call, operation: RenewCertificate) -> Prepared[RenewDraft]:
         """Find the certificate; nothing else is told before the caller may see it."""
+        if operation.same_key and operation.csr_der is not None:
+            detail = "A CSR brings a key of its own: give the csr, or ask for the same key."
+            raise CsrRefusedError(detail, field="same_key", rule="csr-exclusive")
         old = await wanted_certificate(self._database, call.home, operation.certificate)
         access = certificate_access(operation.action, call, old)
-        details = {"serial_number": old.serial_number, "profile": old.profile}
+        details: dict[str, Any] = {"serial_number": old.serial_number, "profile": old.profile}
+        if operation.is_automatic:
+            details["automatic"] = True
         return Prepared(RenewDraft(old, operation), (access,), details)
 
-    async def sign(self, call: Call, draft: RenewDraft, grant: Grant) -> Child[IssuedCertificate]:
+    async def sign(self, call: Call, draft: RenewDraft, grant: Grant) -> Renewal:
         """Have the new certificate decided and signed, unless the old one was revoked."""
         del grant
-        old = draft.old
+        old, operation = draft.old, draft.operation
         if old.status(call.now) is CertificateStatus.REVOKED:
             detail = "The certificate is revoked, and what is revoked is not renewed; issue a new one."
             raise ConflictError(detail, rule="certificate-revoked")
+        request = _request(old, operation)
         issue = IssueCertificate(
             project=draft.operation.project,
             profile=old.profile,
             authority=old.authority,
-            request=_request(old, draft.operation.csr_der),
+            request=request,
             preferred_ttl=timedelta(seconds=old.requested_ttl_seconds),
             renewed_from=old.id,
+            pkcs12_password=operation.pkcs12_password,
         )
-        return await self._gate.prepare(call, issue)
+        former = await self._keeping.find(old)
+        child = await self._gate.prepare(call, issue)
+        signed, same = child.signed, None
+        is_same_key = isinstance(request, PublicKeyRequest) and operation.csr_der is None
+        if former is not None and is_same_key and signed.profile.settings.keeps_keys:
+            renew_before = signed.profile.settings.renew_before
+            same = await self._keeping.keep_on(old, former, signed.certificate, renew_before)
+        return Renewal(child, operation.is_automatic, former, same)
 
-    async def record(
-        self, transaction: Transaction, call: Call, signed: Child[IssuedCertificate]
-    ) -> IssuedCertificate:
-        """Record the new certificate."""
+    async def record(self, transaction: Transaction, call: Call, signed: Renewal) -> IssuedCertificate:
+        """Record the new certificate; of several automatic renewals of one certificate the first counts."""
         del call
-        return await self._gate.record(transaction, signed)
+        answer = await self._gate.record(transaction, signed.issue)
+        if signed.same is not None:
+            self._keeping.keep(transaction, signed.same)
+        if signed.former is not None:
+            is_first = await settle_renewal(transaction, signed.former, answer.id)
+            if signed.is_automatic and not is_first:
+                raise AlreadyRenewedError(
+                    "The certificate was renewed meanwhile.", rule="certificate-renewed"
+                )
+        return answer
 
     def details(self, answer: IssuedCertificate) -> dict[str, str]:
         """Return which certificate it became."""
         return {"certificate": answer.id}
 
 
-def _request(old: Certificate, csr_der: bytes | None) -> CertificateRequest:
+def _request(old: Certificate, operation: RenewCertificate) -> CertificateRequest:
     """Return the request of the new certificate. Raises CsrRefusedError if a CSR asks for other names."""
-    if csr_der is None and old.has_server_made_key:
+    csr_der = operation.csr_der
+    if csr_der is None and old.has_server_made_key and not operation.same_key:
         return KeyRequest(common_name=old.common_name, names=old.names, key_algorithm=old.key_algorithm)
     if csr_der is None:
         public_key = x509.load_der_x509_certificate(old.der).public_key()

@@ -1,4 +1,4 @@
-"""The routes of authorities."""
+"""The routes of authorities: made, read, enabled, disabled and retired."""
 
 from litestar import Response, get, patch, post
 from litestar.params import FromPath
@@ -19,9 +19,10 @@ from ca_service.x509.http.authority_bodies import (
     CreateAuthorityBody,
     UpdateAuthorityBody,
     authority_body,
+    parse_limits,
 )
 from ca_service.x509.http.place import BASE, AnyRequest
-from ca_service.x509.http.words import parse_ttl, parse_word
+from ca_service.x509.http.words import parse_moment, parse_ttl, parse_word
 from ca_service.x509.operations import (
     CreateAuthority,
     ListAuthorities,
@@ -39,21 +40,26 @@ async def list_authorities(request: AnyRequest, project: FromPath[str]) -> Respo
 
 @post(f"{BASE}/authorities", opt=reads(CreateAuthorityBody))
 async def create_authority(request: AnyRequest, project: FromPath[str]) -> Response[AuthorityBody]:
-    """Make an authority with a key of its own."""
+    """Make an authority with a key of its own: a root, below another, or below an external parent."""
     body = await decode(request, CreateAuthorityBody)
     operation = CreateAuthority(
         project=project,
         name=body.name,
         parent=body.parent,
+        has_external_parent=body.external,
         key_algorithm=parse_word(
             KeyAlgorithm, body.key_algorithm, field="key_algorithm", rule="key-algorithm"
         ),
+        key_store=body.key_store,
         common_name=body.common_name,
+        organization=body.organization,
+        country=body.country,
         ttl=parse_ttl(body.ttl),
+        not_after=parse_moment(body.not_after),
+        limits=parse_limits(body),
     )
     outcome = await perform(request, operation)
-    location = f"/v1/projects/{project}/x509/authorities/{outcome.answer.authority.name}"
-    return created(outcome, location, authority_body(outcome.answer))
+    return created(outcome, authority_place(project, body.name), authority_body(outcome.answer))
 
 
 @get(f"{BASE}/authorities/{{name:str}}")
@@ -69,11 +75,16 @@ async def read_authority(
 async def update_authority(
     request: AnyRequest, project: FromPath[str], name: FromPath[str]
 ) -> Response[AuthorityBody]:
-    """Enable or disable an authority."""
+    """Enable, disable or retire an authority."""
     body = await decode(request, UpdateAuthorityBody)
     status = parse_word(AuthorityStatus, body.status, field="status", rule="authority-status")
     outcome = await perform(request, UpdateAuthority(project=project, name=name, status=status))
     return answer(outcome, authority_body(outcome.answer))
+
+
+def authority_place(project: str, name: str) -> str:
+    """Return the address of an authority."""
+    return f"/v1/projects/{project}/x509/authorities/{name}"
 
 
 ROUTES = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -14,6 +15,7 @@ from ca_service.policy.names import (
     parse_uri,
 )
 from ca_service.x509.errors import CsrRefusedError
+from ca_service.x509.http.life_bodies import pkcs12_text
 from ca_service.x509.http.words import Duration, parse_word
 from ca_service.x509.operations import (
     CertificateRequest,
@@ -22,6 +24,7 @@ from ca_service.x509.operations import (
     KeyRequest,
     ListedCertificate,
 )
+from ca_service.x509.operations.imports import ListedImport
 from ca_service.x509.reasons import RevocationReason
 from ca_service.x509.requests import MAX_NAMES, parse_csr_pem, too_many_names
 
@@ -39,6 +42,7 @@ class IssueBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     emails: list[str] | UnsetType | None = UNSET
     uris: list[str] | UnsetType | None = UNSET
     key_algorithm: str | UnsetType | None = UNSET
+    pkcs12_password: str | None = None
 
 
 class RevokeBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +55,8 @@ class RenewBody(Struct, frozen=True, forbid_unknown_fields=True):
     """`POST certificates/{id}/renew`."""
 
     csr: str | None = None
+    same_key: bool = False
+    pkcs12_password: str | None = None
 
 
 class NameBody(Struct, frozen=True):
@@ -61,16 +67,25 @@ class NameBody(Struct, frozen=True):
 
 
 class CertificateBody(Struct, frozen=True, kw_only=True):
-    """A certificate; `private_key` is there once, in the answer that made it."""
+    """A certificate; `private_key` and `pkcs12` (base64) are there once, in the answer that made it.
+
+    One that was imported has an `issuer` and no profile and authority of ours.
+    """
 
     id: str
     serial_number: str
     certificate: str
     chain: tuple[str, ...]
+    alternates: tuple[tuple[str, ...], ...] = ()
     private_key: str | UnsetType = UNSET
-    profile: str
-    authority: str
-    authority_id: str
+    pkcs12: str | UnsetType = UNSET
+    fingerprint: str | UnsetType = UNSET
+    key_hash: str | UnsetType = UNSET
+    issuer: str | UnsetType = UNSET
+    profile: str | None
+    profile_version: int | UnsetType = UNSET
+    authority: str | None
+    authority_id: str | None
     status: str
     common_name: str | None
     names: tuple[NameBody, ...]
@@ -128,7 +143,9 @@ def issued_body(issued: IssuedCertificate) -> CertificateBody:
         serial_number=issued.serial_number,
         certificate=issued.certificate_pem,
         chain=issued.chain_pem,
+        alternates=issued.alternates,
         private_key=UNSET if issued.private_key is None else issued.private_key.reveal(),
+        pkcs12=pkcs12_text(issued.pkcs12),
         profile=issued.profile,
         authority=issued.authority,
         authority_id=issued.authority_id,
@@ -141,8 +158,38 @@ def issued_body(issued: IssuedCertificate) -> CertificateBody:
     )
 
 
+def listed_body(listed: ListedCertificate | ListedImport) -> CertificateBody:
+    """Return a certificate of the inventory, ours or imported."""
+    return import_body(listed) if isinstance(listed, ListedImport) else certificate_body(listed)
+
+
+def import_body(listed: ListedImport) -> CertificateBody:
+    """Return an imported certificate."""
+    certificate = listed.certificate
+    return CertificateBody(
+        id=certificate.id,
+        serial_number=certificate.serial_number,
+        certificate=listed.certificate_pem,
+        chain=listed.chain_pem,
+        fingerprint=certificate.fingerprint.hex(),
+        key_hash=certificate.key_hash.hex(),
+        issuer=certificate.issuer,
+        profile=None,
+        authority=None,
+        authority_id=None,
+        status=listed.status.value,
+        common_name=certificate.common_name,
+        names=_names(certificate.names),
+        key_algorithm=certificate.key_algorithm,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        created_at=certificate.created_at,
+        owner=certificate.owner,
+    )
+
+
 def certificate_body(listed: ListedCertificate) -> CertificateBody:
-    """Return a certificate of the inventory."""
+    """Return a certificate that was issued here."""
     certificate = listed.certificate
     reason = certificate.revocation_reason
     return CertificateBody(
@@ -150,7 +197,11 @@ def certificate_body(listed: ListedCertificate) -> CertificateBody:
         serial_number=certificate.serial_number,
         certificate=listed.certificate_pem,
         chain=listed.chain_pem,
+        alternates=listed.alternates,
+        fingerprint=sha256(certificate.der).hexdigest(),
+        key_hash=UNSET if certificate.key_hash is None else certificate.key_hash.hex(),
         profile=certificate.profile,
+        profile_version=UNSET if certificate.profile_version is None else certificate.profile_version,
         authority=certificate.authority,
         authority_id=certificate.authority_id,
         status=listed.status.value,

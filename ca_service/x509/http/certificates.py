@@ -25,6 +25,7 @@ from ca_service.x509.http.certificate_bodies import (
     RevokeBody,
     certificate_body,
     issued_body,
+    listed_body,
     parse_issue_request,
 )
 from ca_service.x509.http.place import BASE, AnyRequest
@@ -37,6 +38,7 @@ from ca_service.x509.operations import (
     RenewCertificate,
     RevokeCertificate,
 )
+from ca_service.x509.pkcs12_passwords import parse_pkcs12_password
 from ca_service.x509.reasons import RevocationReason
 from ca_service.x509.requests import parse_csr_pem
 
@@ -48,6 +50,9 @@ _FILTERS = frozenset(
         "profile",
         "authority",
         "expires_before",
+        "expires_after",
+        "fingerprint",
+        "key_hash",
         "order_by",
         "limit",
         "cursor",
@@ -65,6 +70,7 @@ async def issue_certificate(request: AnyRequest, project: FromPath[str]) -> Resp
         authority=body.authority,
         request=parse_issue_request(body),
         ttl=parse_ttl(body.ttl),
+        pkcs12_password=parse_pkcs12_password(body.pkcs12_password),
     )
     outcome = await perform(request, operation)
     location = f"/v1/projects/{project}/x509/certificates/{outcome.answer.id}"
@@ -88,14 +94,17 @@ async def list_certificates(request: AnyRequest, project: FromPath[str]) -> Resp
             name=query.get("name"),
             profile=query.get("profile"),
             authority=query.get("authority"),
-            expires_before=_moment(query.get("expires_before")),
+            expires_before=_moment(query.get("expires_before"), "expires_before"),
+            expires_after=_moment(query.get("expires_after"), "expires_after"),
+            fingerprint=query.get("fingerprint"),
+            key_hash=query.get("key_hash"),
         ),
-        order_by=query.get("order_by", "-created_at"),
+        order_by=query.get("order_by", _order_of(query.get("status"))),
         limit=limit,
         cursor=cursor,
     )
     outcome = await perform(request, operation)
-    items = [certificate_body(listed) for listed in outcome.answer.items]
+    items = [listed_body(listed) for listed in outcome.answer.items]
     return answer(outcome, page(items, outcome.answer.next_cursor))
 
 
@@ -127,10 +136,14 @@ async def renew_certificate(
 ) -> Response[CertificateBody]:
     """Issue a certificate for the names of another."""
     body = await decode(request, RenewBody)
-    csr_der = None if body.csr is None else parse_csr_pem(body.csr)
-    outcome = await perform(
-        request, RenewCertificate(project=project, certificate=certificate, csr_der=csr_der)
+    operation = RenewCertificate(
+        project=project,
+        certificate=certificate,
+        csr_der=None if body.csr is None else parse_csr_pem(body.csr),
+        same_key=body.same_key,
+        pkcs12_password=parse_pkcs12_password(body.pkcs12_password),
     )
+    outcome = await perform(request, operation)
     location = f"/v1/projects/{project}/x509/certificates/{outcome.answer.id}"
     return created(outcome, location, issued_body(outcome.answer))
 
@@ -145,7 +158,15 @@ def _status(text: str | None) -> CertificateStatus | None:
         raise MalformedError(detail, field="status", rule="choice") from error
 
 
-def _moment(text: str | None) -> datetime | None:
+def _order_of(status: str | None) -> str:
+    """Return the order of a list that asks for none: the latest birth first, or the latest end.
+
+    What has ended is in the order of ends in one place, and by births behind everything that is valid.
+    """
+    return "-not_after" if status == CertificateStatus.EXPIRED.value else "-created_at"
+
+
+def _moment(text: str | None, field: str) -> datetime | None:
     if text is None:
         return None
     try:
@@ -154,8 +175,8 @@ def _moment(text: str | None) -> datetime | None:
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        detail = "expires_before is a time as RFC 3339 writes it: 2026-12-31T00:00:00Z."
-        raise MalformedError(detail, field="expires_before", rule="time")
+        detail = f"{field} is a time as RFC 3339 writes it: 2026-12-31T00:00:00Z."
+        raise MalformedError(detail, field=field, rule="time")
     return moment
 
 

@@ -9,6 +9,7 @@ from ca_service.web.door import (
     created,
     decode,
     page,
+    parse_page,
     perform,
     reads,
 )
@@ -16,20 +17,21 @@ from ca_service.x509.http.place import BASE, AnyRequest
 from ca_service.x509.http.profile_bodies import (
     CreateProfileBody,
     ProfileBody,
+    ProfileVersionBody,
     UpdateProfileBody,
-    parse_pointers,
+    parse_changes,
     parse_settings,
     profile_body,
+    version_body,
 )
-from ca_service.x509.http.words import parse_ttl, parse_word
 from ca_service.x509.operations import (
     CreateProfile,
     ListProfiles,
-    ProfileChanges,
+    ListProfileVersions,
     ReadProfile,
+    ReadProfileVersion,
     UpdateProfile,
 )
-from ca_service.x509.profiles import ProfileStatus
 
 
 @get(f"{BASE}/profiles")
@@ -64,23 +66,31 @@ async def update_profile(
 ) -> Response[ProfileBody]:
     """Change a profile."""
     body = await decode(request, UpdateProfileBody)
-    status = body.status
-    changes = ProfileChanges(
-        status=None
-        if status is None
-        else parse_word(ProfileStatus, status, field="status", rule="profile-status"),
-        authority=body.authority,
-        authorities=None if body.authorities is None else tuple(body.authorities),
-        default_ttl=parse_ttl(body.default_ttl, field="default_ttl"),
-        max_ttl=parse_ttl(body.max_ttl, field="max_ttl"),
-        allows_wildcards=body.allows_wildcards,
-        allows_other_common_name=body.allows_other_common_name,
-        revocation_pointers=None
-        if body.revocation_pointers is None
-        else parse_pointers(body.revocation_pointers),
-    )
+    changes = parse_changes(body)
     outcome = await perform(request, UpdateProfile(project=project, name=name, changes=changes))
     return answer(outcome, profile_body(outcome.answer))
+
+
+@get(f"{BASE}/profiles/{{name:str}}/versions")
+async def list_profile_versions(
+    request: AnyRequest, project: FromPath[str], name: FromPath[str]
+) -> Response[Page[ProfileVersionBody]]:
+    """List every version that a profile has had, the newest first."""
+    limit, after = parse_page(request)
+    operation = ListProfileVersions(project=project, name=name, limit=limit, after=after)
+    outcome = await perform(request, operation)
+    items = [version_body(found) for found in outcome.answer.items]
+    return answer(outcome, page(items, outcome.answer.next_key))
+
+
+@get(f"{BASE}/profiles/{{name:str}}/versions/{{version:int}}")
+async def read_profile_version(
+    request: AnyRequest, project: FromPath[str], name: FromPath[str], version: FromPath[int]
+) -> Response[ProfileVersionBody]:
+    """Read one version of a profile."""
+    operation = ReadProfileVersion(project=project, name=name, version=version)
+    outcome = await perform(request, operation)
+    return answer(outcome, version_body(outcome.answer))
 
 
 ROUTES = (
@@ -88,4 +98,6 @@ ROUTES = (
     create_profile,
     read_profile,
     update_profile,
+    list_profile_versions,
+    read_profile_version,
 )

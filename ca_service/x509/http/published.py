@@ -43,6 +43,13 @@ def public_routes(artefacts: Artefacts, responder: OcspResponder) -> list[Any]:
         """Answer an authority's CRL in DER."""
         return _publish(request, await artefacts.revocation_list(authority))
 
+    @route("/pki/{authority:str}/crl/{part:str}", http_method=["GET", "HEAD"], opt=PUBLIC)
+    async def revocation_list_shard(
+        request: AnyRequest, authority: FromPath[str], part: FromPath[str]
+    ) -> Response[bytes]:
+        """Answer a shard of an authority's CRL in DER."""
+        return _publish(request, await artefacts.revocation_list(authority, part))
+
     @route("/pki/{authority:str}/ocsp/{asked:path}", http_method=["GET", "HEAD"], opt=PUBLIC)
     async def read_status(request: AnyRequest, authority: FromPath[str]) -> Response[bytes]:
         """Answer an OCSP request that stands in the address, in Base64 (RFC 6960 appendix A.1)."""
@@ -64,7 +71,15 @@ def public_routes(artefacts: Artefacts, responder: OcspResponder) -> list[Any]:
         found = await responder.answer(authority, await read_body(request))
         return octets(found.body, media_type=OCSP_RESPONSE, headers={"access-control-allow-origin": "*"})
 
-    return [roots, certificate_der, certificate_pem, revocation_list, read_status, ask_status]
+    return [
+        roots,
+        certificate_der,
+        certificate_pem,
+        revocation_list,
+        revocation_list_shard,
+        read_status,
+        ask_status,
+    ]
 
 
 def _publish(request: AnyRequest, artefact: Artefact) -> Response[bytes]:
@@ -82,7 +97,7 @@ def _publish(request: AnyRequest, artefact: Artefact) -> Response[bytes]:
     known = () if wanted is None else {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
     if artefact.etag in known or "*" in known:
         return octets(b"", media_type=artefact.media_type, headers=headers, status=304)
-    return octets(artefact.body, media_type=artefact.media_type, headers=headers)
+    return octets(artefact.body, media_type=artefact.media_type, headers=headers, current=artefact.current)
 
 
 @lru_cache(maxsize=1024)

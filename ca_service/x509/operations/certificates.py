@@ -10,6 +10,7 @@ from ca_service.gate.operation import ProjectOperation
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.policy.names import Name
 from ca_service.x509.certificates import Certificate, CertificateStatus
+from ca_service.x509.operations.imports import ListedImport
 from ca_service.x509.reasons import RevocationReason
 
 
@@ -27,7 +28,7 @@ class CsrRequest(Struct, frozen=True, tag="csr"):
 
 
 class KeyRequest(Struct, frozen=True, tag="key", kw_only=True):
-    """Make a key here and certify it; the private key is answered once and kept nowhere."""
+    """Make a key here and certify it; the private key is answered once, and kept if the profile says so."""
 
     common_name: str | None = None
     names: tuple[Name, ...] = ()
@@ -48,7 +49,11 @@ CertificateRequest: TypeAlias = CsrRequest | KeyRequest | PublicKeyRequest
 class IssuedCertificate(Struct, frozen=True, kw_only=True):
     """A certificate that was just issued. `chain_pem` is issuer first, without leaf and root.
 
-    `private_key` (PKCS#8 PEM) is there only for a key made here. `lifetime` counts from the moment of
+    `alternates` are the other chains where the issuer, or one above it, was cross-signed; each like
+    `chain_pem`, in a fixed order: at each step upwards an authority's own certificate comes before those that
+    were cross-signed later, oldest first.
+    `private_key` (PKCS#8 PEM) is there only for a key made here, and `pkcs12` beside it where a password for
+    it was given. `lifetime` counts from the moment of
     issuance.
     """
 
@@ -56,7 +61,9 @@ class IssuedCertificate(Struct, frozen=True, kw_only=True):
     serial_number: str
     certificate_pem: str
     chain_pem: tuple[str, ...]
+    alternates: tuple[tuple[str, ...], ...] = ()
     private_key: SecretValue[str] | None = None
+    pkcs12: SecretValue[bytes] | None = None
     profile: str
     authority: str
     authority_id: str
@@ -70,18 +77,22 @@ class IssuedCertificate(Struct, frozen=True, kw_only=True):
 
 
 class ListedCertificate(Struct, frozen=True, kw_only=True):
-    """A certificate of the inventory with its status at the time of reading, and its chain."""
+    """A certificate of the inventory with its status at the time of reading, and its chain.
+
+    `alternates` are as in `IssuedCertificate`.
+    """
 
     certificate: Certificate
     status: CertificateStatus
     certificate_pem: str
     chain_pem: tuple[str, ...]
+    alternates: tuple[tuple[str, ...], ...] = ()
 
 
 class CertificatePage(Struct, frozen=True):
     """A page of the inventory; `next_cursor` asks for the page after it."""
 
-    items: tuple[ListedCertificate, ...]
+    items: tuple[ListedCertificate | ListedImport, ...]
     next_cursor: str | None
 
 
@@ -110,6 +121,7 @@ class IssueCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
     directory: str | None = None
     renewed_from: str | None = None
     csr_field: str = "csr"
+    pkcs12_password: SecretValue[str] | None = None
 
 
 class ReadCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_only=True):
@@ -122,7 +134,10 @@ class ReadCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_only=
 
 
 class CertificateFilter(Struct, frozen=True, kw_only=True):
-    """What to list. `name` is exact, or `*.example.com` (all below), or `example.*` (all that begin so)."""
+    """What to list. `name` is exact, or `*.example.com` (all below), or `example.*` (all that begin so).
+
+    `fingerprint` and `key_hash` are SHA-256 in hex, of the certificate and of its SubjectPublicKeyInfo.
+    """
 
     serial_number: str | None = None
     status: CertificateStatus | None = None
@@ -130,6 +145,9 @@ class CertificateFilter(Struct, frozen=True, kw_only=True):
     profile: str | None = None
     authority: str | None = None
     expires_before: datetime | None = None
+    expires_after: datetime | None = None
+    fingerprint: str | None = None
+    key_hash: str | None = None
 
 
 class ListCertificates(ProjectOperation[CertificatePage], frozen=True, kw_only=True):
@@ -147,7 +165,8 @@ class ListCertificates(ProjectOperation[CertificatePage], frozen=True, kw_only=T
 class RevokeCertificate(ProjectOperation[ListedCertificate], frozen=True, kw_only=True):
     """Revoke a certificate for good; doing it again changes nothing and answers the certificate as it is.
 
-    `proof` is ACME's: `account` (issued to it), `authorizations` or `key` (RFC 8555 section 7.6).
+    `proof` is ACME's: `account` (issued to it), `authorizations` or `key` (RFC 8555 section 7.6). A key that
+    is compromised is blocked with it: in the organization, or everywhere if the key itself says so.
     """
 
     action: ClassVar[str] = "x509:revoke"
@@ -162,6 +181,7 @@ class RenewCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
     """Issue a certificate for the names of another: with a new key if we made the old one, else the same key.
 
     `csr_der` brings another key; the names it asks for, if any, must be those of the old certificate.
+    `same_key` certifies the old key again, whoever made it. `is_automatic` is the renewing job's.
     """
 
     action: ClassVar[str] = "x509:renew"
@@ -170,3 +190,6 @@ class RenewCertificate(ProjectOperation[IssuedCertificate], frozen=True, kw_only
 
     certificate: str
     csr_der: bytes | None = None
+    same_key: bool = False
+    pkcs12_password: SecretValue[str] | None = None
+    is_automatic: bool = False

@@ -12,13 +12,14 @@ class PublishedRevocationList(Struct, frozen=True, kw_only=True):
     """A CRL that was published, by its number; `entries` is how many certificates stand in it."""
 
     authority_id: str
+    part: str
     number: int
     entries: int
     next_update: datetime
 
 
 class PublishRevocationList(ProjectOperation[PublishedRevocationList], frozen=True, kw_only=True):
-    """Sign and publish the CRL of an authority (RFC 5280 section 5).
+    """Sign and publish a CRL of an authority: the complete one, or its shard `part` (RFC 5280 section 5).
 
     Jobs perform it as `System::"x509-publish"`.
     """
@@ -26,3 +27,4 @@ class PublishRevocationList(ProjectOperation[PublishedRevocationList], frozen=Tr
     action: ClassVar[str] = "x509:publish"
 
     authority_id: str
+    part: str = ""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
+from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import and_, bindparam, exists, insert, select, update
 
 from ca_service.custody.algorithms import KeyAlgorithm
@@ -14,6 +16,7 @@ from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
 from ca_service.policy.names import Name, NameKind
 from ca_service.x509.authorities import Authority, AuthorityStatus
+from ca_service.x509.blocked_keys import key_hash
 from ca_service.x509.certificates import Certificate
 from ca_service.x509.profiles import Profile, ProfileStatus
 from ca_service.x509.reasons import RevocationReason
@@ -110,7 +113,9 @@ def certificate_of(row: Row) -> Certificate:
         renewed_from=row[17],
         revoked_at=None if row[18] is None else from_microseconds(row[18]),
         revocation_reason=None if row[19] is None else RevocationReason(row[19]),
-        authority=row[20],
+        profile_version=row[20],
+        key_hash=row[22],
+        authority=row[-1],
     )
 
 
@@ -146,9 +151,14 @@ def insert_issued(
         otherwise,
         authority_version=authority.version,
         profile_id=profile.id,
-        profile_version=profile.version,
-        **_values(certificate),
+        **{**_values(certificate), "profile_version": profile.version},
     )
+    _insert_names(transaction, certificate)
+
+
+async def insert_lost(transaction: Transaction, certificate: Certificate) -> None:
+    """Keep a certificate of ours that was lost. Raises UniqueViolationError if it is there."""
+    await transaction.execute(_INSERT, **_values(certificate))
     _insert_names(transaction, certificate)
 
 
@@ -180,7 +190,15 @@ def _values(certificate: Certificate) -> dict[str, Any]:
         "renewed_from": certificate.renewed_from,
         "revoked_at": None,
         "revocation_reason": None,
+        "profile_version": certificate.profile_version,
+        "fingerprint": sha256(certificate.der).digest(),
+        "key_hash": certificate.key_hash or key_hash_of(certificate.der),
     }
+
+
+def key_hash_of(der: bytes) -> bytes:
+    """Return SHA-256 over the key of a certificate."""
+    return key_hash(load_der_x509_certificate(der).public_key())
 
 
 def _insert_names(transaction: Transaction, certificate: Certificate) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import bindparam, exists, func, select
 from ca_service.database.port import Database
 from ca_service.database.statement import statement
 from ca_service.kernel.clock import from_microseconds, to_microseconds
-from ca_service.x509.authorities import AuthorityStatus
+from ca_service.x509.authorities import AUTHORITY_PROFILE, AuthorityStatus
+from ca_service.x509.ocsp_delegates import DELEGATE_PROFILE
 from ca_service.x509.storage.tables import AUTHORITIES
 from ca_service.x509.storage.tables import CERTIFICATES as T
 
@@ -19,6 +20,8 @@ _COUNT_CERTIFICATES = statement(
         T.c.not_after <= bindparam("until"),
         T.c.revoked_at.is_(None),
         T.c.profile != bindparam("renewed_by_itself"),
+        # Authorities are named one by one, and responders are rotated.
+        T.c.profile.not_in([AUTHORITY_PROFILE, DELEGATE_PROFILE]),
         ~exists(
             select(_NEWER.c.id).where(
                 _NEWER.c.organization == T.c.organization,
@@ -45,7 +48,7 @@ async def count_expiring(
 ) -> list[tuple[str, int, datetime]]:
     """Return (project, how many, the first end) of valid certificates that end by then and were not renewed.
 
-    Certificates of the profile `renewed_by_itself` do not count.
+    Certificates of the profile `renewed_by_itself` do not count, nor those of authorities.
     """
     rows = await database.scan(
         _COUNT_CERTIFICATES,

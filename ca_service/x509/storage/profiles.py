@@ -4,11 +4,12 @@ import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
 from ca_service.database.port import Database, Row, Transaction
-from ca_service.database.statement import statement
+from ca_service.database.statement import insert_if_absent, statement
 from ca_service.identity.row_macs import RowMac
-from ca_service.kernel.clock import to_microseconds
+from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import OrganizationId, ProjectId, Tenant
-from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus
+from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus, ProfileVersion
+from ca_service.x509.storage.tables import PROFILE_VERSIONS as V
 from ca_service.x509.storage.tables import PROFILES as T
 
 TABLE = T.name
@@ -28,6 +29,19 @@ _UPDATE = statement(
         mac=bindparam("mac"),
     )
 )
+_ITS_VERSIONS = (
+    V.c.organization == bindparam("organization"),
+    V.c.project == bindparam("project"),
+    V.c.profile == bindparam("profile"),
+)
+_KEEP_VERSION = statement(insert_if_absent(V, *(column.name for column in V.columns)))
+_LIST_VERSIONS = statement(
+    select(V)
+    .where(*_ITS_VERSIONS, V.c.version < bindparam("below"))
+    .order_by(V.c.version.desc())
+    .limit(bindparam("limit"))
+)
+_FIND_VERSION = statement(select(V).where(*_ITS_VERSIONS, V.c.version == bindparam("version")))
 
 
 def _protected(profile: Profile, settings: bytes) -> tuple[str | int | bytes, ...]:
@@ -68,6 +82,59 @@ async def list_profiles(database: Database, mac: RowMac, tenant: Tenant) -> list
     return [_profile(row, mac) for row in rows]
 
 
+async def list_versions(
+    database: Database, mac: RowMac, profile: Profile, below: int, limit: int
+) -> list[ProfileVersion]:
+    """Return versions of a profile that were kept, the newest first."""
+    rows = await database.read(
+        _LIST_VERSIONS,
+        organization=profile.tenant.organization,
+        project=profile.tenant.project,
+        profile=profile.id,
+        below=below,
+        limit=limit,
+    )
+    return [_version(row, mac) for row in rows]
+
+
+async def find_version(
+    database: Database, mac: RowMac, profile: Profile, version: int
+) -> ProfileVersion | None:
+    """Return one version of a profile that was kept."""
+    row = await database.read_one(
+        _FIND_VERSION,
+        organization=profile.tenant.organization,
+        project=profile.tenant.project,
+        profile=profile.id,
+        version=version,
+    )
+    return None if row is None else _version(row, mac)
+
+
+def _version(row: Row, mac: RowMac) -> ProfileVersion:
+    """Return the row as a value; it has the MAC that the profile's own row had at this version."""
+    profile = _profile((*row[:3], row[4], row[5], row[6], 0, row[3], row[8], row[9]), mac)
+    return ProfileVersion(profile=profile, kept_at=from_microseconds(row[7]))
+
+
+def keep_version(transaction: Transaction, mac: RowMac, profile: Profile) -> None:
+    """Keep what a profile is at its version, for good."""
+    settings = msgspec.json.encode(profile.settings)
+    transaction.send(
+        _KEEP_VERSION,
+        organization=profile.tenant.organization,
+        project=profile.tenant.project,
+        profile=profile.id,
+        version=profile.version,
+        name=profile.name,
+        status=profile.status.value,
+        settings=settings,
+        kept_at=to_microseconds(transaction.now),
+        mac_version=mac.version,
+        mac=mac.tag(*_protected(profile, settings)),
+    )
+
+
 async def insert_profile(transaction: Transaction, mac: RowMac, profile: Profile) -> None:
     """Keep a new profile. Raises UniqueViolationError if its name is taken."""
     settings = msgspec.json.encode(profile.settings)
@@ -84,10 +151,11 @@ async def insert_profile(transaction: Transaction, mac: RowMac, profile: Profile
         mac_version=mac.version,
         mac=mac.tag(*_protected(profile, settings)),
     )
+    keep_version(transaction, mac, profile)
 
 
-async def update_profile(transaction: Transaction, mac: RowMac, profile: Profile) -> bool:
-    """Write a profile over the version before; False if another changed it first."""
+async def update_profile(transaction: Transaction, mac: RowMac, profile: Profile, former: Profile) -> bool:
+    """Write a profile over the version before and keep both; False if another changed it first."""
     settings = msgspec.json.encode(profile.settings)
     changed = await transaction.execute(
         _UPDATE,
@@ -100,4 +168,8 @@ async def update_profile(transaction: Transaction, mac: RowMac, profile: Profile
         settings=settings,
         mac=mac.tag(*_protected(profile, settings)),
     )
+    if changed == 1:
+        # One that a former release made was not kept yet.
+        keep_version(transaction, mac, former)
+        keep_version(transaction, mac, profile)
     return changed == 1

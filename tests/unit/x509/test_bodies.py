@@ -42,7 +42,7 @@ def issue(**fields: Any) -> IssueBody:
         ({"uris": ["example.com"]}, "uris[0]", "uri-scheme"),
         ({"uris": ["https://u@example.com"]}, "uris[0]", "uri-user"),
         ({"dns_names": ["a"], "key_algorithm": "RSA_1024"}, "key_algorithm", "key-algorithm"),
-        ({"dns_names": ["a"], "key_algorithm": "ML_DSA_44"}, "key_algorithm", "key-algorithm"),
+        ({"dns_names": ["a"], "key_algorithm": "SLH_DSA_128S"}, "key_algorithm", "key-algorithm"),
         ({"dns_names": [f"h{n}.example" for n in range(101)]}, "dns_names", "too-many-names"),
     ],
 )

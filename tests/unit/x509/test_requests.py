@@ -11,8 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, p
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca_service.custody.algorithms import KeyAlgorithm
+from ca_service.custody.generation import generate_key
+from ca_service.custody.withheld_keys import LatticePublicKey
 from ca_service.kernel.errors import KeywrightError, MalformedError
 from ca_service.policy.names import Name, NameKind
+from ca_service.x509.errors import CsrRefusedError
 from ca_service.x509.requests import parse_csr, parse_csr_pem
 from tests.support import hand_csr as hand
 from tests.support.hand_csr import hand_csr
@@ -44,6 +47,16 @@ def weak_modulus() -> bytes:
 
 def utf8(text: str) -> bytes:
     return hand.attribute(0x0C, text.encode())
+
+
+def point_off_its_curve() -> bytes:
+    """Return a P-256 key whose point lies on no curve: the last bit of y is another."""
+    der = (
+        ec.generate_private_key(ec.SECP256R1())
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    return der[:-1] + bytes([der[-1] ^ 1])
 
 
 def explicit_curve() -> bytes:
@@ -107,6 +120,7 @@ BAD = {
     ),
     "secp256k1": (lambda: make_csr("a.example", key=ec.generate_private_key(ec.SECP256K1())), "key-curve"),
     "P-224": (lambda: make_csr("a.example", key=ec.generate_private_key(ec.SECP224R1())), "key-curve"),
+    "point off its curve": (lambda: hand_csr(public_key=point_off_its_curve()), "key-type"),
     "explicit curve": (lambda: hand_csr(public_key=explicit_curve()), "csr-encoding"),
     "Ed448": (
         lambda: make_csr("a.example", key=ed448.Ed448PrivateKey.generate(), algorithm=None),
@@ -189,9 +203,9 @@ BAD = {
         lambda: hand_csr(extensions=(hand.extension(hand.SCT_LIST, hand.der(0x04, b"\x00\x00")),)),
         "csr-certificate-transparency",
     ),
-    "must-staple": (
+    "another TLS feature": (
         lambda: make_csr(
-            "a.example", extensions=((x509.TLSFeature([x509.TLSFeatureType.status_request]), False),)
+            "a.example", extensions=((x509.TLSFeature([x509.TLSFeatureType.status_request_v2]), False),)
         ),
         "csr-must-staple",
     ),
@@ -312,6 +326,48 @@ def test_ed25519_is_taken() -> None:
     assert parse_csr(csr).key_algorithm is KeyAlgorithm.ED25519
 
 
+@pytest.mark.parametrize("algorithm", [one for one in KeyAlgorithm if one.is_lattice])
+def test_ml_dsa_is_taken(algorithm: KeyAlgorithm) -> None:
+    csr = make_csr("a.example", key=generate_key(algorithm).certificate_key, algorithm=None)
+    assert parse_csr(csr).key_algorithm is algorithm
+
+
+def test_an_ml_dsa_signature_of_another_key_is_refused() -> None:
+    first, other = (
+        make_csr(name, key=generate_key(KeyAlgorithm.ML_DSA_44).certificate_key, algorithm=None)
+        for name in ("a.example", "a.example")
+    )
+    with pytest.raises(CsrRefusedError) as caught:
+        parse_csr(first[:-2420] + other[-2420:])
+    assert caught.value.rule == "csr-signature"
+
+
+def lattice_csr(*, beside_key: bytes = b"", beside_signature: bytes = b"") -> bytes:
+    key = generate_key(KeyAlgorithm.ML_DSA_44)
+    assert isinstance(key.public_key, LatticePublicKey)
+    identifier = hand.oid("608648016503040311")
+    spki = hand.der(
+        0x30,
+        hand.der(0x30, identifier, beside_key),
+        hand.der(0x03, b"\x00", key.public_key.public_bytes_raw()),
+    )
+    info = hand.der(0x30, hand.der(0x02, b"\x00"), hand.der(0x30), spki, hand.der(0xA0))
+    signature = hand.der(0x03, b"\x00", key.signer("").sign(info))
+    return hand.der(0x30, info, hand.der(0x30, identifier, beside_signature), signature)
+
+
+def test_ml_dsa_stands_without_parameters() -> None:
+    assert parse_csr(lattice_csr()).key_algorithm is KeyAlgorithm.ML_DSA_44
+
+
+@pytest.mark.parametrize("place", ["beside_key", "beside_signature"])
+def test_parameters_beside_ml_dsa_are_refused(place: str) -> None:
+    # RFC 9881 section 2: they are absent, not NULL.
+    with pytest.raises(KeywrightError) as caught:
+        parse_csr(lattice_csr(**{place: hand.der(0x05)}))
+    assert caught.value.rule in {"key-type", "csr-signature-algorithm", "csr-encoding", "csr-signature"}
+
+
 def test_names_are_taken_in_order_and_folded() -> None:
     parsed = parse_csr(make_csr("B.example", "a.example", "b.EXAMPLE"))
     assert parsed.names == (Name(NameKind.DNS, "b.example"), Name(NameKind.DNS, "a.example"))
@@ -382,3 +438,10 @@ def test_what_is_not_one_pem_block_is_malformed(text: str) -> None:
     with pytest.raises(MalformedError) as caught:
         parse_csr_pem(text)
     assert caught.value.field == "csr"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_request_for_must_staple_is_told(asks: bool) -> None:
+    feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+    csr = make_csr("a.example", extensions=((feature, False),) if asks else ())
+    assert parse_csr(csr).asks_to_staple is asks

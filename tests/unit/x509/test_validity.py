@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ca_service.kernel.errors import UnacceptableError
-from ca_service.x509.profiles import SERVER_SETTINGS
+from ca_service.x509.built_in_profiles import SERVER_SETTINGS
 from ca_service.x509.validity import Validity, ttl_until, validity_between, validity_from, verify_ttl
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
