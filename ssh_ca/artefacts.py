@@ -8,11 +8,10 @@ from msgspec import Struct
 
 from ca_service.gate.port import Tenants
 from ca_service.kernel.errors import NotFoundError, UnavailableError
-from ssh_ca.authorities import AuthorityStatus
 from ssh_ca.catalogue import Catalogue
 from ssh_ca.certificates import CertificateType
-from ssh_ca.encoder import public_key_line
 from ssh_ca.publication import Publisher
+from ssh_ca.signatures import public_key_line
 from ssh_ca.storage.revocation_lists import find_revocation_list
 
 _FILES = {"user-ca.pub": CertificateType.USER, "host-ca.pub": CertificateType.HOST}
@@ -50,13 +49,13 @@ class Artefacts:
         return _TEXT, await self.authority_keys(project, kind), _HEADERS
 
     async def authority_keys(self, project: str, kind: CertificateType) -> bytes:
-        """Return the keys of a project's authorities for users or hosts, one a line, the oldest first."""
+        """Return the trusted keys of a project for users or hosts, one a line, the oldest first."""
         tenant = await self._tenants.project(project)
         found = [each for each in await self._catalogue.authorities(tenant) if each.type is kind]
         lines = [
             public_key_line(authority.public_key, f"{project}/{authority.name}")
             for authority in sorted(found, key=lambda authority: (authority.created_at, authority.id))
-            if authority.status is AuthorityStatus.ACTIVE
+            if authority.status.is_trusted
         ]
         return "".join(f"{line}\n" for line in lines).encode()
 

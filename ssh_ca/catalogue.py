@@ -15,20 +15,22 @@ from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.engine import PolicyEngine
 from ssh_ca.authorities import AuthorityStatus, SshAuthority
-from ssh_ca.encoder import public_key_blob
 from ssh_ca.errors import DisabledError, ProfileUnknownError
 from ssh_ca.profiles import ProfileStatus, SshProfile
+from ssh_ca.public_keys import fingerprint_of
+from ssh_ca.signatures import public_key_blob
 from ssh_ca.storage import authorities, profiles
 
 _MOST = 4096
 
 
 class Issuer(Struct, frozen=True):
-    """A profile with the authority that signs for it, ready to sign."""
+    """A profile with the authority that signs for it; `fingerprint` is of the authority's key."""
 
     profile: SshProfile
     authority: SshAuthority
     signer: Signer
+    fingerprint: str
 
 
 class Catalogue:
@@ -106,11 +108,22 @@ class Catalogue:
                 rule="profile-unknown",
             )
         authority = await self.authority(tenant, profile.settings.authority)
-        if profile.status is not ProfileStatus.ACTIVE or authority.status is not AuthorityStatus.ACTIVE:
-            raise DisabledError(
-                f"The profile {profile.name} or its authority {authority.name} is disabled; choose another "
-                "profile, or ask who administers this project.",
-                field="profile",
-                rule="profile-disabled",
-            )
-        return Issuer(profile, authority, await self.signer(authority))
+        _verify_signing(profile, authority)
+        return Issuer(profile, authority, await self.signer(authority), fingerprint_of(authority.public_key))
+
+
+def _verify_signing(profile: SshProfile, authority: SshAuthority) -> None:
+    if profile.status is not ProfileStatus.ACTIVE:
+        raise DisabledError(
+            f"The profile {profile.name} is disabled; choose another profile, or ask who administers this "
+            "project.",
+            field="profile",
+            rule="profile-disabled",
+        )
+    if authority.status is not AuthorityStatus.ACTIVE:
+        raise DisabledError(
+            f"The authority {authority.name} behind the profile {profile.name} is {authority.status.value} "
+            "and signs nothing; choose another profile, or ask who administers this project.",
+            field="profile",
+            rule="authority-status",
+        )

@@ -16,7 +16,12 @@ from ssh_ca.catalogue import Catalogue
 from ssh_ca.first_start import found_authorities
 from ssh_ca.handlers.create_authority import CreateAuthorityHandler
 from ssh_ca.handlers.issue_certificate import IssueCertificateHandler
-from ssh_ca.handlers.profiles import CreateProfileHandler, ListProfilesReader, ReadProfileReader
+from ssh_ca.handlers.profiles import (
+    CreateProfileHandler,
+    ListProfilesReader,
+    ReadProfileReader,
+    UpdateProfileHandler,
+)
 from ssh_ca.handlers.publish_revocation_list import PublishRevocationListHandler
 from ssh_ca.handlers.read_inventory import (
     ListAuthoritiesReader,
@@ -24,7 +29,16 @@ from ssh_ca.handlers.read_inventory import (
     ReadCertificateReader,
 )
 from ssh_ca.handlers.revoke_certificates import RevokeCertificatesHandler
-from ssh_ca.http import PROJECT_ROUTES, public_routes
+from ssh_ca.handlers.rotate_authority import (
+    ReadAuthorityReader,
+    RetireAuthorityHandler,
+    SwitchAuthorityHandler,
+)
+from ssh_ca.host_callers import HostAuthenticator
+from ssh_ca.host_handlers import host_handlers
+from ssh_ca.host_policies import POLICIES as HOST_POLICIES
+from ssh_ca.host_policies import SCHEMA as HOST_SCHEMA
+from ssh_ca.http import HOST_ROUTES, PROJECT_ROUTES, host_routes, public_routes
 from ssh_ca.jobs import timers
 from ssh_ca.operations import (
     CreateSshAuthority,
@@ -34,9 +48,13 @@ from ssh_ca.operations import (
     ListSshCertificates,
     ListSshProfiles,
     PublishKeyRevocationList,
+    ReadSshAuthority,
     ReadSshCertificate,
     ReadSshProfile,
+    RetireSshAuthority,
     RevokeSshCertificates,
+    SwitchSshAuthority,
+    UpdateSshProfile,
 )
 from ssh_ca.policies import POLICIES, SCHEMA
 from ssh_ca.publication import Publisher
@@ -52,7 +70,7 @@ def handlers_over(
     publisher: Publisher,
 ) -> Mapping[type[Operation[Any]], AnyHandler]:
     """Return the handler of each operation."""
-    issue = IssueCertificateHandler(catalogue, SerialNumbers(database), identifiers, randomness)
+    issue = IssueCertificateHandler(catalogue, custody, SerialNumbers(database), identifiers, randomness)
     return {
         IssueSshCertificate: issue,
         RevokeSshCertificates: RevokeCertificatesHandler(catalogue, publisher),
@@ -60,10 +78,14 @@ def handlers_over(
         ListSshCertificates: ListCertificatesReader(catalogue),
         ReadSshCertificate: ReadCertificateReader(catalogue),
         ListSshAuthorities: ListAuthoritiesReader(catalogue),
+        ReadSshAuthority: ReadAuthorityReader(catalogue),
         CreateSshAuthority: CreateAuthorityHandler(catalogue, custody, identifiers),
+        SwitchSshAuthority: SwitchAuthorityHandler(catalogue),
+        RetireSshAuthority: RetireAuthorityHandler(catalogue),
         ListSshProfiles: ListProfilesReader(catalogue),
         ReadSshProfile: ReadProfileReader(catalogue),
         CreateSshProfile: CreateProfileHandler(catalogue, identifiers),
+        UpdateSshProfile: UpdateProfileHandler(catalogue),
     }
 
 
@@ -71,19 +93,33 @@ def build(ground: Ground) -> Contribution:
     """Build the handlers and routes over the ground."""
     catalogue = Catalogue(ground.database, ground.custody, ground.policy)
     publisher = Publisher(ground.gate, ground.database, ground.identifiers)
-    artefacts = Artefacts(catalogue, StoredTenants(ground.database, ground.policy), publisher)
+    tenants = StoredTenants(ground.database, ground.policy)
+    artefacts = Artefacts(catalogue, tenants, publisher)
+    hosts = HostAuthenticator(
+        ground.database, ground.custody, tenants, ground.sponsors, ground.identifiers, ground.randomness
+    )
 
     async def first_start(caller: Caller) -> None:
         await found_authorities(ground.gate, ground.identifiers, caller)
 
     return Contribution(
-        handlers=handlers_over(
-            ground.database, ground.custody, catalogue, ground.identifiers, ground.randomness, publisher
-        ),
-        routes=[*PROJECT_ROUTES, *public_routes(artefacts)],
+        handlers={
+            **handlers_over(
+                ground.database, ground.custody, catalogue, ground.identifiers, ground.randomness, publisher
+            ),
+            **host_handlers(
+                catalogue,
+                ground.custody,
+                ground.gate,
+                ground.sponsors,
+                ground.identifiers,
+                ground.randomness,
+            ),
+        },
+        routes=[*PROJECT_ROUTES, *HOST_ROUTES, *host_routes(hosts), *public_routes(artefacts)],
         timers=timers(publisher),
         first_start=first_start,
     )
 
 
-MODULE = Module(name="ssh_ca", schema=SCHEMA, policies=POLICIES, build=build)
+MODULE = Module(name="ssh_ca", schema=SCHEMA + HOST_SCHEMA, policies=(*POLICIES, *HOST_POLICIES), build=build)

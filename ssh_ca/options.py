@@ -34,6 +34,11 @@ def is_extension(name: str) -> bool:
     return name in DEFAULT_EXTENSIONS or name == NO_TOUCH_REQUIRED or bool(_CUSTOM_NAME.fullmatch(name))
 
 
+def is_critical_option(name: str) -> bool:
+    """Tell a name that can stand among the critical options; `name@domain` is for others than sshd."""
+    return name in CRITICAL_OPTIONS or bool(_CUSTOM_NAME.fullmatch(name))
+
+
 def parse_options(
     asked: Mapping[str, str], allowed: frozenset[str], *, field: str, is_fido: bool
 ) -> dict[str, str]:
@@ -52,6 +57,14 @@ def _parse(name: str, value: str, allowed: frozenset[str], field: str, *, is_fid
     place = f"{field}.{name}"
     if name in _FOR_FIDO_KEYS and not is_fido:
         raise _refused(place, "fido-only", f"{name} means something for FIDO keys (sk-…) only; leave it out.")
+    return option_value(name, value, place)
+
+
+def option_value(name: str, value: str, place: str) -> str:
+    """Return the value of an option in the form that is signed. Raises OptionRefusedError.
+
+    An option of somebody's own, `name@domain`, may be a flag: then its value is empty.
+    """
     if len(value) > _LONGEST_VALUE or _CONTROL.search(value):
         raise _refused(
             place, "value", f"A value has at most {_LONGEST_VALUE} characters and no control characters."
@@ -60,7 +73,7 @@ def _parse(name: str, value: str, allowed: frozenset[str], field: str, *, is_fid
         if value:
             raise _refused(place, "flag", f'{name} is a flag: its value must be "".')
         return ""
-    if not value.strip():
+    if not value.strip() and (value or not _CUSTOM_NAME.fullmatch(name)):
         raise _refused(place, "value", f"{name} needs a value.")
     return _parse_networks(value, place) if name == SOURCE_ADDRESS else value
 

@@ -8,17 +8,19 @@ SCHEMA = """
 // principal with it: kind principal for users, dns or ip for hosts.
 entity SshAuthority in [Project] = { name: String, cert_type: String };
 entity SshProfile in [Project] = { name: String, cert_type: String };
+entity SshHost in [Project] = { name?: String };
 
 action "ssh:sign" in [Action::"uses"] appliesTo {
-  principal: [Identity, User, System],
+  principal: [Identity, User, System, SshHost],
   resource: [SshProfile],
   context: {
     profile: String, cert_type: String, key_type: String, key_id: String, ttl: duration, name?: Name,
-    critical_options: Set<String>, extensions: Set<String>, force_command?: String, source_address?: String
+    critical_options: Set<String>, extensions: Set<String>, force_command?: String, source_address?: String,
+    vouched_names?: Set<String>
   }
 };
 action "ssh:read" in [Action::"reads"] appliesTo {
-  principal: [Identity, User, System],
+  principal: [Identity, User, System, SshHost],
   resource: [SshAuthority, SshProfile, Project]
 };
 action "ssh:revoke" in [Action::"uses"] appliesTo {

@@ -38,6 +38,13 @@ def parse_principals(asked: Sequence[str], kind: CertificateType) -> tuple[Name,
     return tuple(dict.fromkeys(parse(text, field=f"principals[{i}]") for i, text in enumerate(asked)))
 
 
+def parse_one_principal(text: str, kind: CertificateType, *, field: str) -> Name:
+    """Return one principal in the form that is signed. Raises NameRefusedError."""
+    return (
+        parse_principal(text, field=field) if kind is CertificateType.USER else _parse_host(text, field=field)
+    )
+
+
 def parse_key_id(text: str) -> str:
     """Return a key id of 1 to 256 printable ASCII characters. Raises KeyIdRefusedError."""
     if not _KEY_ID.fullmatch(text):

@@ -17,7 +17,8 @@ from ssh_ca.wire import WireReader
 
 #: More than the longest key we take (RSA 8192: 1.4 kB in base64) with a generous comment.
 _LONGEST_LINE = 4096
-_RSA_BITS = range(2048, 8193)
+#: The sizes of RSA keys that are certified at all; a profile may ask for more.
+RSA_BITS = range(2048, 8193)
 _LONGEST_APPLICATION = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TYPE = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]{1,60}")
@@ -39,6 +40,15 @@ class SubjectKey(Struct, frozen=True):
     def is_fido(self) -> bool:
         """Tell a key that lives in a FIDO token."""
         return self.type.startswith("sk-")
+
+    @property
+    def rsa_bits(self) -> int | None:
+        """Return the size of an RSA key; None for another."""
+        if self.type != "ssh-rsa":
+            return None
+        reader = WireReader(self.fields)
+        reader.mpint()
+        return reader.mpint().bit_length()
 
     @property
     def line(self) -> str:
@@ -113,7 +123,7 @@ def _read_fido_ed25519(reader: WireReader, field: str) -> None:
 def _read_rsa(reader: WireReader, field: str) -> None:
     exponent, modulus = reader.mpint(), reader.mpint()
     bits = modulus.bit_length()
-    if bits not in _RSA_BITS:
+    if bits not in RSA_BITS:
         raise PublicKeyRefusedError(
             f"This RSA key has {bits} bits; 2048 to 8192 are certified. Make "
             "another with `ssh-keygen -t ed25519`.",

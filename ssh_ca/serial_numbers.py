@@ -11,6 +11,8 @@ from ssh_ca.storage.authorities import reserve_serial_numbers
 
 #: How many numbers a process takes at once. What a stopped process has left is lost, and that is allowed.
 RESERVED_AT_ONCE = 64
+#: What the inventory can hold; an authority reaches it after 2^23 restores.
+HIGHEST_SERIAL_NUMBER = 2**63 - 1
 
 
 class SerialNumbers:

@@ -5,7 +5,7 @@ from hashlib import sha512
 from textwrap import wrap
 
 from ca_service.custody.signers import Signer
-from ssh_ca.encoder import signature_over
+from ssh_ca.signatures import signature_over
 from ssh_ca.wire import string, uint32
 
 _MAGIC = b"SSHSIG"

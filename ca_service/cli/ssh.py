@@ -1,4 +1,4 @@
-"""`keywright ssh …`: sign keys and fetch the authorities' public keys."""
+"""`keywright ssh …`: what authorities publish, and the certificates that there are."""
 
 import sys
 from pathlib import Path
@@ -6,51 +6,29 @@ from typing import Annotated, Any
 
 import typer
 
+from ca_service.cli import ssh_authorities, ssh_host, ssh_login, ssh_mapping, ssh_profiles, ssh_sign
 from ca_service.cli.files import prepare_folder, read_public, write_file
-from ca_service.cli.output import AsJson, fail, note, print_fields, print_json, print_table
+from ca_service.cli.output import AsJson, fail, note, print_json, print_table
 from ca_service.cli.session import Project, connect
-from ca_service.client.api import address
+from ca_service.client.api import ApiClient, address
 
 app = typer.Typer(no_args_is_help=True, help="SSH certificates and authorities.")
 ca = typer.Typer(no_args_is_help=True, help="The public keys of the SSH authorities.")
 certificate = typer.Typer(no_args_is_help=True, help="Find and revoke SSH certificates.")
 app.add_typer(ca, name="ca")
 app.add_typer(certificate, name="certificate")
+app.add_typer(ssh_host.app, name="host")
+app.add_typer(ssh_mapping.app, name="mapping")
+app.add_typer(ssh_authorities.app, name="authority")
+app.add_typer(ssh_profiles.app, name="profile")
+app.command()(ssh_sign.sign)
+app.command()(ssh_sign.issue)
+app.command()(ssh_login.login)
+app.command("connect")(ssh_login.connect_to)
+app.command()(ssh_login.config)
 
 
 _PAIR_TRIES = 5
-
-
-@app.command()
-def sign(
-    public_key: Annotated[Path, typer.Argument(metavar="KEY.pub", help="The public key to certify.")],
-    principals: Annotated[str, typer.Option(help="Login names (or host names), comma-separated.")],
-    profile_name: Annotated[str, typer.Option("--profile", help="user, host, or another profile.")] = "user",
-    ttl: Annotated[str | None, typer.Option(help="The lifetime: 1h, 30m, …")] = None,
-    key_id: Annotated[str | None, typer.Option(help="What sshd shall log.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The certificate's file; beside the key by default.")
-    ] = None,
-    project: Project = "default",
-    as_json: AsJson = False,
-) -> None:
-    """Sign a public key; writes KEY-cert.pub beside it, where ssh finds it."""
-    body: dict[str, Any] = {
-        "profile": profile_name,
-        "public_key": _read_key(public_key),
-        "principals": [name.strip() for name in principals.split(",") if name.strip()],
-    }
-    body |= {name: value for name, value in (("ttl", ttl), ("key_id", key_id)) if value}
-    target = out or public_key.with_name(public_key.name.removesuffix(".pub") + "-cert.pub")
-    prepare_folder(target.parent)
-    answer = connect().post(_certificates(project), body)
-    write_file(target, answer["certificate"].rstrip("\n") + "\n")
-    note(f"written to {target}")
-    if as_json:
-        print_json(answer)
-    else:
-        shown = ("serial_number", "key_id", "type", "valid_after", "valid_before")
-        print_fields([(key, answer[key]) for key in (*shown, "principals")])
 
 
 @ca.command()
@@ -99,13 +77,26 @@ def list_certificates(
     key_id: Annotated[str | None, typer.Option(help="The key id.")] = None,
     principal: Annotated[str | None, typer.Option(help="A principal.")] = None,
     status: Annotated[str | None, typer.Option(help="valid, expired or revoked")] = None,
+    serial_number: Annotated[str | None, typer.Option(help="The number, as sshd logs it.")] = None,
+    authority: Annotated[
+        str | None, typer.Option(help="The authority's name, or its fingerprint as sshd logs it: SHA256:…")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     project: Project = "default",
     as_json: AsJson = False,
 ) -> None:
     """List the inventory, newest first."""
-    query = {"key_id": key_id, "principal": principal, "status": status}
-    found = list(connect().items(_certificates(project), query, limit))
+    client = connect()
+    if authority is not None and authority.startswith("SHA256:"):
+        authority = _named(client, project, authority)
+    query = {
+        "key_id": key_id,
+        "principal": principal,
+        "status": status,
+        "serial_number": serial_number,
+        "authority": authority,
+    }
+    found = list(client.items(_certificates(project), query, limit))
     if as_json:
         print_json(found)
         return
@@ -128,18 +119,22 @@ def revoke(
     ] = False,
     public_key: Annotated[Path | None, typer.Option(help="All certificates of this public key.")] = None,
     identity: Annotated[str | None, typer.Option(help="All that this identity asked for (idn_…).")] = None,
+    sent: Annotated[
+        Path | None, typer.Option("--certificate", help="The one in this file, as somebody found it.")
+    ] = None,
     project: Project = "default",
     as_json: AsJson = False,
 ) -> None:
     """Revoke SSH certificates by serial number, key id, public key, identity or authority."""
-    ways = (authority, key_id, public_key, identity)
+    ways = (authority, key_id, public_key, identity, sent)
     if (
         sum(way is not None for way in ways) != 1
         or (serial_number is not None) + everything != (authority is not None)
         or (for_good and not key_id)
     ):
         raise typer.BadParameter(
-            "say --authority with --serial-number or --everything; --key-id; --public-key; or --identity"
+            "say --authority with --serial-number or --everything; --key-id; --public-key; --identity; or "
+            "--certificate"
         )
     body: dict[str, Any] = {
         "serial_number": serial_number,
@@ -149,6 +144,7 @@ def revoke(
         "everything": everything or None,
         "public_key": None if public_key is None else _read_key(public_key),
         "identity": identity,
+        "certificate": None if sent is None else _read_key(sent),
     }
     given = {name: value for name, value in body.items() if value is not None}
     answer = connect().post(_certificates(project, "revoke"), given)
@@ -158,6 +154,15 @@ def revoke(
         note(f"revoked all that {authority} signed: {answer['newly_revoked']} certificates of the inventory")
     else:
         _print_certificates(answer["items"])
+
+
+def _named(client: ApiClient, project: str, fingerprint: str) -> str:
+    """Return the name of the authority whose key has this fingerprint."""
+    found = client.items(address("v1", "projects", project, "ssh", "authorities"))
+    name = next((each["name"] for each in found if each["fingerprint"] == fingerprint), None)
+    if name is None:
+        fail(f"no SSH authority of the project {project} has a key of that fingerprint")
+    return str(name)
 
 
 def _certificates(project: str, *further: str) -> str:

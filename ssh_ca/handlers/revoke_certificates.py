@@ -17,10 +17,12 @@ from ca_service.policy.values import Access, Grant
 from ssh_ca.accesses import authority_access, project_access
 from ssh_ca.authorities import AuthorityStatus, SshAuthority
 from ssh_ca.catalogue import Catalogue
+from ssh_ca.certificate_reader import parse_certificate
 from ssh_ca.certificates import status_of
 from ssh_ca.handlers.issue_certificate import found_changed
 from ssh_ca.operations import (
     ByAuthority,
+    ByCertificate,
     ByIdentity,
     ByKeyId,
     ByPublicKey,
@@ -34,7 +36,8 @@ from ssh_ca.profiles import BACKDATING
 from ssh_ca.public_keys import fingerprint_of, parse_public_key
 from ssh_ca.publication import Publisher
 from ssh_ca.revoked import RevocationKind
-from ssh_ca.storage.authorities import disable_authority
+from ssh_ca.serial_numbers import HIGHEST_SERIAL_NUMBER
+from ssh_ca.storage.authorities import change_status
 from ssh_ca.storage.certificates import (
     Selection,
     find_selected,
@@ -78,8 +81,9 @@ class RevokeCertificatesHandler(
     async def prepare(self, call: Call, operation: RevokeSshCertificates) -> Prepared[RevokeDraft]:
         """Find what is covered, and ask about every authority that signed some of it."""
         match operation.selector:
-            case BySerialNumber() as selector:
-                return await self._by_serial_number(call, operation.action, selector)
+            case BySerialNumber() | ByCertificate() as selector:
+                number = await self._number_of(call, selector)
+                return await self._by_serial_number(call, operation.action, number)
             case ByKeyId(key_id, True):
                 kept = Kept(RevocationKind.KEY_ID, parse_key_id(key_id))
                 return await self._for_good(call, operation.action, Selection(key_id=key_id), kept)
@@ -112,6 +116,17 @@ class RevokeCertificatesHandler(
         return Prepared(
             unknown, (*accesses, authority_access(_UNKNOWN, authority)), {**details, "unknown": True}
         )
+
+    async def _number_of(self, call: Call, selector: BySerialNumber | ByCertificate) -> BySerialNumber:
+        """Return the number that a certificate has, and whose it is. Raises NotFoundError."""
+        if isinstance(selector, BySerialNumber):
+            return selector
+        received = parse_certificate(selector.certificate)
+        for authority in await self._catalogue.authorities(call.home):
+            number = received.content.serial_number
+            if authority.public_key == received.authority_key and 0 < number <= HIGHEST_SERIAL_NUMBER:
+                return BySerialNumber(number, authority.name)
+        raise NotFoundError("certificate")
 
     async def _inventory(self, call: Call, action: str, selection: Selection) -> Prepared[RevokeDraft]:
         """Cover what the inventory knows, and no more."""
@@ -183,8 +198,9 @@ class RevokeCertificatesHandler(
 
     async def _end(self, transaction: Transaction, authority: SshAuthority) -> None:
         """Have the authority sign nothing any more, nor anything it signed be answered again."""
-        if authority.status is AuthorityStatus.ACTIVE:
-            if not await disable_authority(transaction, self._catalogue.authority_mac, authority):
+        if authority.status is not AuthorityStatus.DISABLED:
+            mac = self._catalogue.authority_mac
+            if await change_status(transaction, mac, authority, AuthorityStatus.DISABLED) is None:
                 raise found_changed()
             await self._catalogue.announce_change(transaction)
         since = transaction.now - REPLAY_WINDOW - BACKDATING

@@ -1,5 +1,6 @@
 """The tables of the SSH authority and every statement on them."""
 
+from ssh_ca.storage.host_tables import HOST_GROUPS, HOST_TOKENS, HOSTS, LOGIN_MAPPINGS
 from ssh_ca.storage.tables import (
     AUTHORITIES,
     CERTIFICATES,
@@ -9,4 +10,15 @@ from ssh_ca.storage.tables import (
     REVOCATIONS,
 )
 
-__all__ = ["AUTHORITIES", "CERTIFICATES", "PRINCIPALS", "PROFILES", "REVOCATIONS", "REVOCATION_LISTS"]
+__all__ = [
+    "AUTHORITIES",
+    "CERTIFICATES",
+    "HOSTS",
+    "HOST_GROUPS",
+    "HOST_TOKENS",
+    "LOGIN_MAPPINGS",
+    "PRINCIPALS",
+    "PROFILES",
+    "REVOCATIONS",
+    "REVOCATION_LISTS",
+]

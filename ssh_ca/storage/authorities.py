@@ -17,7 +17,7 @@ TABLE = T.name
 #: How many serial numbers an epoch has; epoch n begins at n·2^40 (S6).
 EPOCH_SIZE = 2**40
 
-_SELECTED = T.columns[:13]
+_SELECTED = (*T.columns[:13], T.c.succeeds, T.c.status_since)
 _MINE = (T.c.organization == bindparam("organization"), T.c.project == bindparam("project"))
 _FIND = statement(select(*_SELECTED).where(*_MINE, T.c.name == bindparam("name")))
 _LIST = statement(select(*_SELECTED).where(*_MINE).order_by(T.c.name))
@@ -27,6 +27,7 @@ _REPLACE = statement(
     .where(*_MINE, T.c.id == bindparam("of_id"), T.c.version == bindparam("former_version"))
     .values(
         status=bindparam("new_status"),
+        status_since=bindparam("new_status_since"),
         version=bindparam("new_version"),
         mac_version=bindparam("new_mac_version"),
         mac=bindparam("new_mac"),
@@ -73,6 +74,8 @@ def _authority(row: Row, mac: RowMac) -> SshAuthority:
         status=AuthorityStatus(row[8]),
         created_at=from_microseconds(row[9]),
         version=row[10],
+        succeeds=row[13],
+        status_since=None if row[14] is None else from_microseconds(row[14]),
     )
     mac.verify(row[12], *_protected(authority))
     return authority
@@ -109,26 +112,31 @@ async def insert_authority(transaction: Transaction, mac: RowMac, authority: Ssh
         mac=mac.tag(*_protected(authority)),
         next_serial_number=1,
         epoch=0,
+        succeeds=authority.succeeds,
+        status_since=to_microseconds(authority.created_at),
     )
 
 
-async def disable_authority(transaction: Transaction, mac: RowMac, authority: SshAuthority) -> bool:
-    """Have an authority sign nothing any more; False if it is not as it was read."""
-    disabled = msgspec.structs.replace(
-        authority, status=AuthorityStatus.DISABLED, version=authority.version + 1
+async def change_status(
+    transaction: Transaction, mac: RowMac, authority: SshAuthority, status: AuthorityStatus
+) -> SshAuthority | None:
+    """Give an authority another status and return it so; None if it is not as it was read."""
+    changed: SshAuthority = msgspec.structs.replace(
+        authority, status=status, status_since=transaction.now, version=authority.version + 1
     )
-    changed = await transaction.execute(
+    count = await transaction.execute(
         _REPLACE,
         organization=authority.tenant.organization,
         project=authority.tenant.project,
         of_id=authority.id,
         former_version=authority.version,
-        new_status=disabled.status.value,
-        new_version=disabled.version,
+        new_status=changed.status.value,
+        new_status_since=to_microseconds(transaction.now),
+        new_version=changed.version,
         new_mac_version=mac.version,
-        new_mac=mac.tag(*_protected(disabled)),
+        new_mac=mac.tag(*_protected(changed)),
     )
-    return changed == 1
+    return changed if count == 1 else None
 
 
 async def reserve_serial_numbers(

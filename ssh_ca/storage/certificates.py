@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, select, update
 
 from ca_service.database.port import Database, Row, Transaction, Value
 from ca_service.database.statement import Statement, any_of, statement
@@ -78,6 +78,15 @@ _INSERT_PRINCIPAL = statement(
 _LIST_SIGNED_SINCE = statement(
     select(T.c.id).where(
         *_MINE, T.c.authority == bindparam("authority"), T.c.valid_after >= bindparam("since")
+    )
+)
+
+_COUNT_VALID = statement(
+    select(func.count(), func.max(T.c.valid_before)).where(
+        *_MINE,
+        T.c.authority == bindparam("authority"),
+        T.c.revoked_at.is_(None),
+        T.c.valid_before > bindparam("now"),
     )
 )
 
@@ -182,6 +191,18 @@ async def list_signed_since(
         _LIST_SIGNED_SINCE, authority=authority_id, since=to_microseconds(since), **_mine(tenant)
     )
     return [row[0] for row in rows]
+
+
+async def count_valid(database: Database, tenant: Tenant, authority_id: str) -> tuple[int, datetime | None]:
+    """Return how many certificates of an authority are valid now, and when the last of them ends."""
+    [row] = await database.scan(
+        _COUNT_VALID,
+        authority=authority_id,
+        now=to_microseconds(database.now()),
+        organization=tenant.organization,
+        project=tenant.project,
+    )
+    return row[0], None if row[1] is None else from_microseconds(row[1])
 
 
 async def list_certificates(

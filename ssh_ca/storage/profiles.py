@@ -1,7 +1,7 @@
 """Rows of profiles. A MAC covers the columns that grant power (S5)."""
 
 import msgspec
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from ca_service.database.port import Database, Row, Transaction
 from ca_service.database.statement import statement
@@ -16,6 +16,17 @@ TABLE = T.name
 _MINE = (T.c.organization == bindparam("organization"), T.c.project == bindparam("project"))
 _FIND = statement(select(T).where(*_MINE, T.c.name == bindparam("name")))
 _LIST = statement(select(T).where(*_MINE).order_by(T.c.name))
+_REPLACE = statement(
+    update(T)
+    .where(*_MINE, T.c.id == bindparam("of_id"), T.c.version == bindparam("former_version"))
+    .values(
+        status=bindparam("new_status"),
+        settings=bindparam("new_settings"),
+        version=bindparam("new_version"),
+        mac_version=bindparam("new_mac_version"),
+        mac=bindparam("new_mac"),
+    )
+)
 _INSERT = statement(insert(T).values({column.name: bindparam(column.name) for column in T.columns}))
 
 
@@ -77,3 +88,21 @@ async def insert_profile(transaction: Transaction, mac: RowMac, profile: SshProf
         mac_version=mac.version,
         mac=mac.tag(*_protected(profile, settings)),
     )
+
+
+async def update_profile(transaction: Transaction, mac: RowMac, profile: SshProfile) -> bool:
+    """Write status and settings over the version before; False if that is not what is there."""
+    settings = msgspec.json.encode(profile.settings)
+    changed = await transaction.execute(
+        _REPLACE,
+        organization=profile.tenant.organization,
+        project=profile.tenant.project,
+        of_id=profile.id,
+        former_version=profile.version - 1,
+        new_status=profile.status.value,
+        new_settings=settings,
+        new_version=profile.version,
+        new_mac_version=mac.version,
+        new_mac=mac.tag(*_protected(profile, settings)),
+    )
+    return changed == 1

@@ -32,6 +32,9 @@ AUTHORITIES = Table(
     Column("mac", LargeBinary, nullable=False),
     Column("next_serial_number", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    # The id of another authority, and when the status was last changed; neither grants anything.
+    Column("succeeds", Text),
+    Column("status_since", BigInteger),
     UniqueConstraint("organization", "project", "name"),
     UniqueConstraint("id"),
 )

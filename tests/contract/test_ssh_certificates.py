@@ -23,8 +23,8 @@ from ca_service.kernel.errors import (
 )
 from ca_service.policy.names import NameRefusedError
 from ca_service.policy.sets import BuiltInPolicy
+from ssh_ca.certificate_reader import read_certificate
 from ssh_ca.certificates import CertificateStatus, CertificateType
-from ssh_ca.encoder import read_certificate
 from ssh_ca.errors import (
     ChangedMeanwhileError,
     KeyIdRefusedError,

@@ -8,9 +8,9 @@ import pytest
 
 from ca_service.database.port import Database
 from ca_service.kernel.errors import MalformedError
-from ssh_ca.bodies import RevokeBody, parse_selector
 from ssh_ca.errors import SelectorRefusedError
 from ssh_ca.http import PROJECT_ROUTES, public_routes
+from ssh_ca.http.revocation_bodies import RevokeBody, parse_selector
 from ssh_ca.operations import (
     ByAuthority,
     ByIdentity,

@@ -2,18 +2,24 @@
 
 from base64 import b64encode
 
+import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ca_service.kernel.errors import KeywrightError, MalformedError, UnacceptableError
-from ssh_ca.encoder import read_certificate
+from ssh_ca.certificate_reader import parse_certificate, read_certificate
 from ssh_ca.errors import WireError
 from ssh_ca.public_keys import KEY_TYPES, SubjectKey, parse_blob, parse_public_key
-from tests.support.ssh_ground import every_subject_key, make_signer
+from tests.support.ssh_ground import every_subject_key, make_signer, unknown_certificate_line
 
 KEYS = list(every_subject_key().values())
 SIGNER, _ = make_signer()
 kinds = st.sampled_from(sorted(KEY_TYPES))
+
+
+def as_line(blob: bytes) -> str:
+    return f"ssh-ed25519-cert-v01@openssh.com {b64encode(blob).decode()}"
 
 
 def verify_names_the_field(error: KeywrightError) -> None:
@@ -62,3 +68,25 @@ def test_no_stray_bytes_are_a_certificate(certificate: bytes) -> None:
     except (WireError, MalformedError, UnacceptableError):
         return
     raise AssertionError("stray bytes were taken for a certificate")
+
+
+CERTIFICATE = msgspec.convert(unknown_certificate_line().split(" ")[1], bytes)
+
+
+@settings(deadline=None)
+@given(line=st.one_of(st.text(max_size=200), st.binary(max_size=300).map(as_line)))
+def test_any_certificate_line_is_read_or_refused(line: str) -> None:
+    with pytest.raises((MalformedError, UnacceptableError)):
+        parse_certificate(line)
+
+
+@settings(deadline=None)
+@given(position=st.integers(0, len(CERTIFICATE) - 1), value=st.integers(0, 255), cut=st.integers(0, 40))
+def test_a_certificate_that_was_changed_or_cut_is_refused(position: int, value: int, cut: int) -> None:
+    changed = bytearray(CERTIFICATE)
+    changed[position] = value
+    sent = bytes(changed[: len(changed) - cut])
+    if sent == CERTIFICATE:
+        return
+    with pytest.raises((MalformedError, UnacceptableError)):
+        parse_certificate(as_line(sent))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssh_ca.certificate_reader import read_certificate
 from ssh_ca.certificates import CertificateContent, CertificateType
-from ssh_ca.encoder import read_certificate, sign_certificate
+from ssh_ca.encoder import sign_certificate
 from ssh_ca.public_keys import parse_public_key
 from ssh_ca.wire import WireReader, mpint, string, uint64
 from tests.support.ssh_ground import every_subject_key, make_signer

@@ -10,9 +10,10 @@ from ca_service.audit.trail import AuditTrail
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.custody.custody import Custody
 from ca_service.custody.generation import generate_key
+from ca_service.custody.key_stores import KeyStore
 from ca_service.custody.signers import Signer
 from ca_service.database.port import Database
-from ca_service.gate.caller import Caller
+from ca_service.gate.caller import Caller, CallerKind, RoleGrant
 from ca_service.gate.gate import Gatekeeper
 from ca_service.gate.operation import Operation
 from ca_service.gate.port import Outcome, RequestContext
@@ -24,18 +25,20 @@ from ca_service.policy.schema import join_schema
 from ca_service.policy.sets import BuiltInPolicy
 from ca_service.policy.storage import MAC_PURPOSE
 from ssh_ca.artefacts import Artefacts
+from ssh_ca.caller_facts import CallerFacts
 from ssh_ca.catalogue import Catalogue
 from ssh_ca.certificates import CertificateContent, CertificateType
-from ssh_ca.encoder import public_key_blob
+from ssh_ca.encoder import certificate_line, sign_certificate
 from ssh_ca.first_start import found_authorities
-from ssh_ca.module import handlers_over
+from ssh_ca.module import MODULE, handlers_over
 from ssh_ca.operations import IssuedSshCertificate, IssueSshCertificate
-from ssh_ca.policies import POLICIES, SCHEMA
 from ssh_ca.public_keys import SubjectKey, parse_public_key
 from ssh_ca.publication import Publisher
+from ssh_ca.signatures import public_key_blob
 from ssh_ca.wire import string
 from tests.support.fakes.custody import custody_for
 from tests.support.fakes.gate import FakeTenants
+from tests.support.fakes.kernel import FakeClock
 from tests.support.x509_ground import ADMINISTRATOR, TENANT
 
 _GOVERNANCE = """
@@ -48,16 +51,23 @@ action "governance:read-project" in [Action::"reads"] appliesTo {
 class SshGround:
     """The gate with the handlers of the SSH authority, and short ways to ask it."""
 
-    def __init__(self, database: Database, clock: Clock, policies: tuple[BuiltInPolicy, ...] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        policies: tuple[BuiltInPolicy, ...] = (),
+        *,
+        stores: tuple[KeyStore, ...] = (),
+    ) -> None:
         self.database = database
         self.clock = clock
         self.randomness = SystemRandomness()
         self.identifiers = RandomIdentifiers(clock, self.randomness)
-        self.custody: Custody = custody_for(database)
+        self.custody: Custody = custody_for(database, stores=stores)
         self.policy = PolicyEngine(
             database,
-            join_schema([_GOVERNANCE, SCHEMA]),
-            (*POLICIES, *policies),
+            join_schema([_GOVERNANCE, MODULE.schema]),
+            (*MODULE.policies, *policies),
             self.custody.mac_key(MAC_PURPOSE),
             self.identifiers,
         )
@@ -164,3 +174,25 @@ def make_content(subject_key: SubjectKey, clock: Clock, **changes: Any) -> Certi
         "extensions": {"permit-pty": "", "permit-X11-forwarding": "", "login@github.com": "octocat"},
     }
     return CertificateContent(**{**fields, **changes})
+
+
+def unknown_certificate_line() -> str:
+    """Return a certificate of an authority that nobody knows."""
+    signer, authority = make_signer()
+    content = make_content(parse_public_key(key_line()), FakeClock())
+    return certificate_line(sign_certificate(content, signer, authority, bytes(32)))
+
+
+def person_facts(name: str = "alice", *roles: RoleGrant, address: str = "192.0.2.7") -> CallerFacts:
+    """Return what a profile may know of a caller of this name with these roles."""
+    caller = Caller(
+        kind=CallerKind.IDENTITY,
+        id="idn_person",
+        name=name,
+        address=address,
+        authenticated_by="test",
+        organization=TENANT.organization,
+        project=TENANT.project,
+        roles=roles,
+    )
+    return CallerFacts(caller, TENANT)

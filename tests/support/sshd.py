@@ -19,7 +19,6 @@ PidFile none
 HostKey {folder}/host
 HostCertificate {folder}/host-cert.pub
 TrustedUserCAKeys {folder}/user_ca.pub
-AuthorizedPrincipalsFile {folder}/principals
 AuthorizedKeysFile none
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -51,14 +50,21 @@ class Sshd:
     """One sshd that trusts one authority for users and shows a certificate of one for hosts.
 
     The account is the one that runs the tests; it may be entered as the principal `ops`. `further` are lines
-    of its configuration.
+    of its configuration; `port` is for those that know its port.
     """
 
     def __init__(
-        self, folder: Path, authority: SshAuthorityClient, host_principals: list[str], further: str = ""
+        self,
+        folder: Path,
+        authority: SshAuthorityClient,
+        host_principals: list[str],
+        further: str = "",
+        *,
+        port: int | None = None,
     ) -> None:
         self.folder = folder
         self.log: list[str] = []
+        self._grown = threading.Condition()
         self.user = getpass.getuser()
         host_key = make_key(folder, "host")
         self._write("host-cert.pub", authority.certify("host", host_key, host_principals) + "\n")
@@ -66,9 +72,11 @@ class Sshd:
         self._write("principals", "ops\n")
         lines = authority.authority_keys("host").splitlines()
         self._write("known_hosts", "".join(f"@cert-authority {HOST} {line}\n" for line in lines))
-        self.port = _free_port()
-        configuration = _CONFIGURATION.format(port=self.port, host=HOST, folder=folder) + further
-        self._write("sshd_config", configuration)
+        self.port = port or free_port()
+        configuration = _CONFIGURATION.format(port=self.port, host=HOST, folder=folder)
+        if "AuthorizedPrincipals" not in further:
+            configuration += f"AuthorizedPrincipalsFile {folder}/principals\n"
+        self._write("sshd_config", configuration + further)
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._process = subprocess.Popen(
@@ -77,13 +85,13 @@ class Sshd:
         self._wait_until_it_listens()
 
     def login(
-        self, key: str, certificate: str, command: str = "id -un", *options: str
+        self, key: str, certificate: str, command: str = "id -un", *options: str, port: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Log in with a key made by `make_key` and its certificate, and run a command."""
         self._write(f"{key}-cert.pub", certificate + "\n")
         return subprocess.run(
             [
-                "ssh", "-F", "none", "-p", str(self.port), "-i", str(self.folder / key),
+                "ssh", "-F", "none", "-p", str(port or self.port), "-i", str(self.folder / key),
                 "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
                 "-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}", "-o", "GlobalKnownHostsFile=none",
                 "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes",
@@ -95,6 +103,11 @@ class Sshd:
     def logged(self, words: str) -> bool:
         """Tell whether sshd said these words."""
         return any(words in line for line in self.log)
+
+    def says(self, words: str, since: int = 0) -> bool:
+        """Tell whether sshd says these words, in its log from `since` on; waits a moment for it to."""
+        with self._grown:
+            return self._grown.wait_for(lambda: any(words in line for line in self.log[since:]), timeout=5)
 
     def stop(self) -> None:
         """End sshd, once, and read the rest of its log."""
@@ -119,13 +132,17 @@ class Sshd:
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
-        self.log.extend(self._process.stderr)
+        for line in self._process.stderr:
+            with self._grown:
+                self.log.append(line)
+                self._grown.notify_all()
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

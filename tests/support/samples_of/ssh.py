@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.gate.principals import cedar_name
 from ca_service.policy.values import Entity
 from ssh_ca.certificates import CertificateType
 from ssh_ca.operations import (
     ByAuthority,
+    ByCertificate,
     ByIdentity,
     ByKeyId,
     ByPublicKey,
@@ -18,13 +20,19 @@ from ssh_ca.operations import (
     ListSshCertificates,
     ListSshProfiles,
     PublishKeyRevocationList,
+    ReadSshAuthority,
     ReadSshCertificate,
     ReadSshProfile,
+    RetireSshAuthority,
     RevokeSshCertificates,
     SshCertificateFilter,
+    SshProfileChanges,
+    SwitchSshAuthority,
+    UpdateSshProfile,
 )
 from ssh_ca.profiles import ProfileSettings
 from tests.support.sample import By, Knock, Sample
+from tests.support.samples_of import ssh_hosts
 from tests.support.ssh_ground import key_line
 
 _BASE = "/v1/projects/{project}/ssh"
@@ -41,6 +49,20 @@ CERTIFICATES = (
             "POST",
             f"{_BASE}/certificates",
             lambda t: {"profile": t.ssh_profile, "public_key": _KEY, "principals": ["alice"]},
+        ),
+    ),
+    Sample(
+        name="issue-ssh-pair",
+        ask=lambda t: IssueSshCertificate(
+            project=t.project,
+            profile=t.ssh_profile,
+            key_algorithm=KeyAlgorithm.ED25519,
+            principals=("alice",),
+        ),
+        knock=Knock(
+            "POST",
+            f"{_BASE}/certificates",
+            lambda t: {"profile": t.ssh_profile, "key_algorithm": "ED25519", "principals": ["alice"]},
         ),
     ),
     Sample(
@@ -106,6 +128,13 @@ REVOCATIONS = (
         knock=Knock("POST", _REVOKE, lambda t: {"identity": t.identity}),
     ),
     Sample(
+        name="revoke-ssh-certificate-that-was-sent",
+        ask=lambda t: RevokeSshCertificates(
+            project=t.project, selector=ByCertificate(certificate=t.ssh_certificate_line)
+        ),
+        knock=Knock("POST", _REVOKE, lambda t: {"certificate": t.ssh_certificate_line}),
+    ),
+    Sample(
         name="revoke-ssh-authority",
         ask=lambda t: RevokeSshCertificates(
             project=t.project, selector=ByAuthority(authority=t.ssh_authority)
@@ -130,6 +159,34 @@ AUTHORITIES = (
         knock=Knock("POST", f"{_BASE}/authorities", lambda t: {"name": "another", "type": "user"}),
     ),
     Sample(
+        name="create-ssh-successor",
+        ask=lambda t: CreateSshAuthority(
+            project=t.project, name="another", type=CertificateType.USER, succeeds=t.ssh_authority
+        ),
+        knock=Knock(
+            "POST",
+            f"{_BASE}/authorities",
+            lambda t: {"name": "another", "type": "user", "succeeds": t.ssh_authority},
+        ),
+    ),
+    Sample(
+        name="read-ssh-authority",
+        ask=lambda t: ReadSshAuthority(project=t.project, name=t.ssh_authority),
+        knock=Knock("GET", f"{_BASE}/authorities/{{ssh_authority}}"),
+    ),
+    Sample(
+        name="switch-ssh-authority",
+        ask=lambda t: SwitchSshAuthority(project=t.project, name=t.ssh_authority, to=t.ssh_successor),
+        knock=Knock(
+            "POST", f"{_BASE}/authorities/{{ssh_authority}}/switch", lambda t: {"to": t.ssh_successor}
+        ),
+    ),
+    Sample(
+        name="retire-ssh-authority",
+        ask=lambda t: RetireSshAuthority(project=t.project, name=t.ssh_successor),
+        knock=Knock("POST", f"{_BASE}/authorities/{{ssh_successor}}/retire", lambda _: {}),
+    ),
+    Sample(
         name="list-ssh-profiles",
         ask=lambda t: ListSshProfiles(project=t.project),
         knock=Knock("GET", f"{_BASE}/profiles"),
@@ -138,6 +195,13 @@ AUTHORITIES = (
         name="read-ssh-profile",
         ask=lambda t: ReadSshProfile(project=t.project, name=t.ssh_profile),
         knock=Knock("GET", f"{_BASE}/profiles/{{ssh_profile}}"),
+    ),
+    Sample(
+        name="update-ssh-profile",
+        ask=lambda t: UpdateSshProfile(
+            project=t.project, name=t.ssh_profile, changes=SshProfileChanges(default_ttl=timedelta(minutes=5))
+        ),
+        knock=Knock("PATCH", f"{_BASE}/profiles/{{ssh_profile}}", lambda _: {"default_ttl": "5m"}),
     ),
     Sample(
         name="create-ssh-profile",
@@ -162,4 +226,4 @@ AUTHORITIES = (
         ),
     ),
 )
-SAMPLES = (*CERTIFICATES, *REVOCATIONS, *AUTHORITIES)
+SAMPLES = (*ssh_hosts.SAMPLES, *CERTIFICATES, *REVOCATIONS, *AUTHORITIES)

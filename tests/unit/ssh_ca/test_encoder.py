@@ -7,8 +7,9 @@ import pytest
 
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.kernel.errors import KeywrightError
+from ssh_ca.certificate_reader import certificate_type_name, read_certificate
 from ssh_ca.certificates import CertificateType
-from ssh_ca.encoder import certificate_line, certificate_type_name, read_certificate, sign_certificate
+from ssh_ca.encoder import certificate_line, sign_certificate
 from ssh_ca.errors import CertificateDefectError, WireError
 from ssh_ca.public_keys import parse_public_key
 from ssh_ca.wire import WireReader, string, uint32, uint64

@@ -1,0 +1,73 @@
+"""Everything that can be asked of the SSH authority, and what it answers."""
+
+from ssh_ca.operations.authorities import (
+    CreateSshAuthority,
+    DescribedSshAuthority,
+    ListSshAuthorities,
+    ReadSshAuthority,
+    RetireSshAuthority,
+    SwitchedSshAuthority,
+    SwitchSshAuthority,
+)
+from ssh_ca.operations.certificates import (
+    IssuedSshCertificate,
+    IssueSshCertificate,
+    ListedSshCertificate,
+    ListSshCertificates,
+    ReadSshCertificate,
+    SshCertificateFilter,
+    SshCertificatePage,
+)
+from ssh_ca.operations.profiles import (
+    CreateSshProfile,
+    ListSshProfiles,
+    ReadSshProfile,
+    SshProfileChanges,
+    UpdateSshProfile,
+)
+from ssh_ca.operations.revocations import (
+    ByAuthority,
+    ByCertificate,
+    ByIdentity,
+    ByKeyId,
+    ByPublicKey,
+    BySerialNumber,
+    PublishedKeyRevocationList,
+    PublishKeyRevocationList,
+    RevocationSelector,
+    RevokedSshCertificates,
+    RevokeSshCertificates,
+)
+
+__all__ = [
+    "ByAuthority",
+    "ByCertificate",
+    "ByIdentity",
+    "ByKeyId",
+    "ByPublicKey",
+    "BySerialNumber",
+    "CreateSshAuthority",
+    "CreateSshProfile",
+    "DescribedSshAuthority",
+    "IssueSshCertificate",
+    "IssuedSshCertificate",
+    "ListSshAuthorities",
+    "ListSshCertificates",
+    "ListSshProfiles",
+    "ListedSshCertificate",
+    "PublishKeyRevocationList",
+    "PublishedKeyRevocationList",
+    "ReadSshAuthority",
+    "ReadSshCertificate",
+    "ReadSshProfile",
+    "RetireSshAuthority",
+    "RevocationSelector",
+    "RevokeSshCertificates",
+    "RevokedSshCertificates",
+    "SshCertificateFilter",
+    "SshCertificatePage",
+    "SshProfileChanges",
+    "SwitchSshAuthority",
+    "SwitchedSshAuthority",
+    "UpdateSshProfile",
+]
