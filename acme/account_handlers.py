@@ -36,11 +36,11 @@ def account_handlers(ground: Ground, external: ExternalAccounts) -> dict[type[Op
     database, custody = ground.database, ground.custody
     accounts = AccountRows(custody)
     return {
-        CreateAccount: AccountCreation(database, external, accounts),
+        CreateAccount: AccountCreation(database, ground.gate, external, accounts),
         ReadAccount: AccountReading(database, accounts),
         UpdateAccount: AccountUpdate(database, accounts),
         DeactivateAccount: AccountDeactivation(database, accounts),
-        ChangeAccountKey: KeyChange(database, accounts),
+        ChangeAccountKey: KeyChange(database, ground.gate, accounts),
         ListAccounts: AccountListing(database, accounts),
         DeactivateAccountById: AccountEnding(database, accounts),
         CreateExternalKey: ExternalKeyCreation(

@@ -57,11 +57,13 @@ class Signer(Struct, frozen=True):
 class Expectation(Struct, frozen=True):
     """What a request must agree with: its own URL, and the prefixes under which its account may be named.
 
-    `needs_terms` tells that the account must have agreed to the terms of service as they are now.
+    `needs_terms` tells that the account must have agreed to the terms of service as they are now. `admit_key`
+    is asked before a signature is verified by a key that needs no account; it raises RateLimitedError.
     """
 
     url: str
     account_prefixes: tuple[str, ...]
+    admit_key: Callable[[], None]
     takes_key: bool = False
     takes_account: bool = True
     needs_terms: bool = False
@@ -124,13 +126,16 @@ class AcmeAuthenticator:
         """Return who signed `body`.
 
         Raises MalformedError, BadNonceError, BadSignatureAlgorithmError, BadPublicKeyError,
-        AccountDoesNotExistError, UnauthorizedError, ExternalAccountEndedError and UserActionRequiredError.
+        AccountDoesNotExistError, UnauthorizedError, ExternalAccountEndedError, UserActionRequiredError and
+        what `expected.admit_key` does.
         """
         unverified = parse_jws(body)
         _verify_place(unverified, expected)
         used = self._nonces.parse(unverified.nonce, self._database.now())
         if unverified.kid is None:
             account = None
+            # From here on the nonce is used up, which is a row: the last chance to refuse without one (S8).
+            expected.admit_key()
             jws = verify_jws(unverified, parse_jwk(unverified.jwk, unverified.algorithm))
         else:
             account, jws = await self._verify(

@@ -112,14 +112,27 @@ class IdentifierFault(Struct, frozen=True):
     unsupported: bool = False
 
 
-class RejectedIdentifierError(UnacceptableError):
-    """The order names identifiers for which nothing will be issued; each fault says which and why."""
+class IdentifiersRefusedError(UnacceptableError):
+    """Something is refused for the sake of some of its identifiers; each fault says which and why."""
+
+    slug = "acme_identifiers_refused"
+
+    def __init__(
+        self,
+        detail: str,
+        faults: tuple[IdentifierFault, ...] = (),
+        *,
+        field: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(detail, field=field, rule=rule)
+        self.faults = faults
+
+
+class RejectedIdentifierError(IdentifiersRefusedError):
+    """The order names identifiers for which nothing will be issued."""
 
     slug = "acme_rejected_identifier"
-
-    def __init__(self, detail: str, faults: tuple[IdentifierFault, ...] = ()) -> None:
-        super().__init__(detail)
-        self.faults = faults
 
 
 class UnsupportedIdentifierError(RejectedIdentifierError):
@@ -176,8 +189,11 @@ class AccountTakenError(ConflictError):
     slug = "acme_account_taken"
 
 
-class BadCsrError(UnacceptableError):
-    """The certificate signing request is unusable for this order (RFC 8555 section 7.4)."""
+class BadCsrError(IdentifiersRefusedError):
+    """The certificate signing request is unusable for this order (RFC 8555 section 7.4).
+
+    Faults are those of names that the one has and the other has not.
+    """
 
     slug = "acme_bad_csr"
 
@@ -192,8 +208,8 @@ class CertificateWithdrawnError(NotFoundError):
         self.detail = "The certificate was revoked and is not handed out any more; make a new order."
 
 
-class CaaForbidsError(UnacceptableError):
-    """The CAA records of a name forbid its certificate (RFC 8659)."""
+class CaaForbidsError(IdentifiersRefusedError):
+    """The CAA records of names forbid their certificate (RFC 8659)."""
 
     slug = "acme_caa"
 

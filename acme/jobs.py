@@ -6,6 +6,7 @@ from acme.callers import validator
 from acme.errors import ChallengeAdvancedError
 from acme.operations import ValidateChallenge
 from acme.validation.jobs import ValidationJob, decode_job
+from acme.validation.looks import Looks
 from ca_service.gate.port import Gate, RequestContext
 from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.identifiers import Identifiers
@@ -21,9 +22,10 @@ class ValidationJobs:
     The job ends with the transaction that records what the look gave.
     """
 
-    def __init__(self, gate: Gate, identifiers: Identifiers) -> None:
+    def __init__(self, gate: Gate, identifiers: Identifiers, looks: Looks) -> None:
         self._gate = gate
         self._identifiers = identifiers
+        self._looks = looks
 
     async def __call__(self, run: JobRun) -> None:
         job = decode_job(run.payload)
@@ -35,6 +37,8 @@ class ValidationJobs:
                 await self._perform(job, run)
         except NotFoundError:
             _LOG.info("the challenge %s is gone; there is nothing to validate", job.challenge)
+        finally:
+            self._looks.end(job.challenge)
 
     async def _perform(self, job: ValidationJob, run: JobRun) -> None:
         operation = ValidateChallenge(project=job.project, challenge=job.challenge)

@@ -34,6 +34,7 @@ from acme.order_handlers import order_handlers
 from acme.places import Places, parse_aliases
 from acme.storage.accounts import AccountRows
 from acme.validation.jobs import JOB_KIND
+from acme.validation.looks import Looks
 from acme.validation_handlers import VALIDATORS, caa_check, validation_handlers
 from acme.wire.keys import KeyCache
 from acme.wire.nonces import Nonces
@@ -106,12 +107,13 @@ def _build(ground: Ground) -> Contribution:
     aliases = parse_aliases(ground.config.acme.directory_aliases)
     places = Places(aliases)
     caa = caa_check(ground, places)
-    door = AcmeDoor(ground.database, keys, places, ground.config.acme.limits.help_url)
+    looks = Looks()
+    door = AcmeDoor(ground.database, keys, places, looks, ground.config.acme.limits.help_url)
     return Contribution(
         handlers={
             **account_handlers(ground, external),
             **order_handlers(ground, directories, {each.type for each in VALIDATORS}, caa),
-            **validation_handlers(ground, directories, caa),
+            **validation_handlers(ground, directories, caa, looks),
             **_directory_handlers(ground, directories),
         },
         routes=(acme_routes(door, aliases), *DIRECTORY_ROUTES, *EXTERNAL_KEY_ROUTES, *ACCOUNT_ROUTES),
@@ -119,7 +121,7 @@ def _build(ground: Ground) -> Contribution:
             Timer("acme-nonces", _SWEEP_EVERY, NonceSweep(ground.database), expires=True),
             Timer("acme-orders", _SWEEP_EVERY, OrderSweep(ground.database), expires=True),
         ),
-        job_handlers={JOB_KIND: ValidationJobs(ground.gate, ground.identifiers)},
+        job_handlers={JOB_KIND: ValidationJobs(ground.gate, ground.identifiers, looks)},
         first_start=partial(found_directory, ground.gate, ground.database, ground.identifiers),
     )
 

@@ -70,6 +70,7 @@ class DeactivateAccount(ProjectOperation[Account], frozen=True, kw_only=True):
     """Deactivate the calling account, with its orders and authorizations (RFC 8555 section 7.3.6)."""
 
     action: ClassVar[str] = "acme:update-account"
+    takes_away: ClassVar[bool] = True
 
 
 class ReadAccount(ProjectOperation[Account], frozen=True, kw_only=True):
@@ -153,6 +154,7 @@ class DeactivateAuthorization(ProjectOperation[Authorization], frozen=True, kw_o
     """Give an authorization up (RFC 8555 section 7.5.2); orders that need it fail."""
 
     action: ClassVar[str] = "acme:deactivate-authorization"
+    takes_away: ClassVar[bool] = True
 
     authorization: str
 
@@ -189,6 +191,7 @@ class RevokeIssued(ProjectOperation[None], frozen=True, kw_only=True):
     """
 
     action: ClassVar[str] = "acme:revoke-certificate"
+    takes_away: ClassVar[bool] = True
 
     directory: str
     certificate_der: bytes
@@ -251,6 +254,7 @@ class DisableExternalKey(ProjectOperation[ExternalKeyView], frozen=True, kw_only
     """Disable an external account key for good; its accounts stop at their next request (S2)."""
 
     action: ClassVar[str] = "acme:manage-external-key"
+    takes_away: ClassVar[bool] = True
 
     directory: str
     key: str
@@ -278,6 +282,7 @@ class DeactivateAccountById(ProjectOperation[Account], frozen=True, kw_only=True
     """Deactivate an account of a directory, as its operator; doing it again changes nothing."""
 
     action: ClassVar[str] = "acme:deactivate-account"
+    takes_away: ClassVar[bool] = True
 
     directory: str
     account: str
@@ -328,6 +333,7 @@ class DeleteDirectory(ProjectOperation[None], frozen=True, kw_only=True):
     """Close a directory for good. Its certificates stay in the inventory; its slug is never used again."""
 
     action: ClassVar[str] = "acme:manage-directory"
+    takes_away: ClassVar[bool] = True
 
     slug: str
 

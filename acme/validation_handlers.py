@@ -12,6 +12,7 @@ from acme.places import Places
 from acme.validation.caa import CaaCheck
 from acme.validation.dns_01 import Dns01
 from acme.validation.http_01 import Http01
+from acme.validation.looks import Looks
 from acme.validation.port import Validator
 from acme.validation.tls_alpn_01 import TlsAlpn01
 from acme.wire.messages import Urls
@@ -32,12 +33,12 @@ def caa_check(ground: Ground, places: Places) -> CaaCheck:
 
 
 def validation_handlers(
-    ground: Ground, directories: DirectoryCache, caa: CaaCheck
+    ground: Ground, directories: DirectoryCache, caa: CaaCheck, looks: Looks
 ) -> dict[type[Operation[Any]], AnyHandler]:
     """Return what takes a client's word and what looks whether it is true."""
     return {
-        RespondToChallenge: ChallengeResponse(ground.database, ground.queue),
+        RespondToChallenge: ChallengeResponse(ground.database, ground.queue, looks),
         ValidateChallenge: ChallengeValidation(
-            ground.database, ground.queue, directories, ground.egress, VALIDATORS, caa
+            ground.database, ground.queue, directories, ground.egress, VALIDATORS, caa, looks
         ),
     }

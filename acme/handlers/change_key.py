@@ -16,8 +16,10 @@ from acme.wire.keys import AccountKey, parse_jwk
 from ca_service.database.errors import UniqueViolationError
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
+from ca_service.gate.port import Child, Gate
 from ca_service.kernel.errors import MalformedError
 from ca_service.policy.values import Grant
+from ca_service.x509.operations import ReserveAccountKey
 
 _CHANGED = "Another request changed the key or the status of this account in the meantime; nothing was done."
 
@@ -29,11 +31,19 @@ class KeyDraft(Struct, frozen=True):
     new: AccountKey
 
 
-class KeyChange(Handler[ChangeAccountKey, KeyDraft, KeyDraft, Account]):
+class SignedKey(Struct, frozen=True):
+    """The same, and what keeps the new key from being certified."""
+
+    draft: KeyDraft
+    reservation: Child[None]
+
+
+class KeyChange(Handler[ChangeAccountKey, KeyDraft, SignedKey, Account]):
     """Gives an account another key. Of several changes at once, the first to be written wins."""
 
-    def __init__(self, database: Database, accounts: AccountRows) -> None:
+    def __init__(self, database: Database, gate: Gate, accounts: AccountRows) -> None:
         self._database = database
+        self._gate = gate
         self._accounts = accounts
 
     async def prepare(self, call: Call, operation: ChangeAccountKey) -> Prepared[KeyDraft]:
@@ -52,13 +62,14 @@ class KeyChange(Handler[ChangeAccountKey, KeyDraft, KeyDraft, Account]):
         access = account_access(operation.action, scope_of(call))
         return Prepared(KeyDraft(account, new), (access,), details)
 
-    async def sign(self, call: Call, draft: KeyDraft, grant: Grant) -> KeyDraft:
-        del call, grant
-        return draft
+    async def sign(self, call: Call, draft: KeyDraft, grant: Grant) -> SignedKey:
+        del grant
+        reserve = ReserveAccountKey(project=call.home.project, public_key_der=draft.new.der)
+        return SignedKey(draft, await self._gate.prepare(call, reserve))
 
-    async def record(self, transaction: Transaction, call: Call, signed: KeyDraft) -> Account:
+    async def record(self, transaction: Transaction, call: Call, signed: SignedKey) -> Account:
         del call
-        former, new = signed.account, signed.new
+        former, new = signed.draft.account, signed.draft.new
 
         def change(current: Account) -> Account | None:
             if current.status is not AccountStatus.VALID or current.thumbprint != former.thumbprint:
@@ -73,4 +84,5 @@ class KeyChange(Handler[ChangeAccountKey, KeyDraft, KeyDraft, Account]):
             ) from error
         if changed is None:
             raise KeyChangedError(_CHANGED)
+        await self._gate.record(transaction, signed.reservation)
         return changed

@@ -22,21 +22,38 @@ from acme.storage.accounts import AccountRows
 from acme.wire.keys import AccountKey, parse_jwk
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
+from ca_service.gate.port import Child, Gate
 from ca_service.policy.values import Grant
+from ca_service.x509.operations import ReserveAccountKey
 
 
 class AccountDraft(Struct, frozen=True):
-    """An account that is new or was found, and the key that binds a new one to an external account."""
+    """An account that is new or was found.
+
+    Of a new one its key as the certificate authority knows keys, and the one that binds it to an external
+    account.
+    """
 
     made: MadeAccount
+    key_der: bytes = b""
     external_key: ExternalKey | None = None
 
 
-class AccountCreation(Handler[CreateAccount, AccountDraft, AccountDraft, MadeAccount]):
-    """Opens one account, or finds the one that the key has."""
+class SignedAccount(Struct, frozen=True):
+    """The same, and what keeps a new account's key from being certified."""
 
-    def __init__(self, database: Database, external: ExternalAccounts, accounts: AccountRows) -> None:
+    draft: AccountDraft
+    reservation: Child[None] | None
+
+
+class AccountCreation(Handler[CreateAccount, AccountDraft, SignedAccount, MadeAccount]):
+    """Opens one account, or finds the one that the key has. Its key is certified no more (section 11.1)."""
+
+    def __init__(
+        self, database: Database, gate: Gate, external: ExternalAccounts, accounts: AccountRows
+    ) -> None:
         self._database = database
+        self._gate = gate
         self._accounts = accounts
         self._external = external
 
@@ -60,17 +77,22 @@ class AccountCreation(Handler[CreateAccount, AccountDraft, AccountDraft, MadeAcc
             details |= {"external_key": account.external.key, "identity": account.external.identity}
         return Prepared(draft, (access,), details)
 
-    async def sign(self, call: Call, draft: AccountDraft, grant: Grant) -> AccountDraft:
-        del call, grant
-        return draft
+    async def sign(self, call: Call, draft: AccountDraft, grant: Grant) -> SignedAccount:
+        del grant
+        if not draft.made.is_new:
+            return SignedAccount(draft, None)
+        reserve = ReserveAccountKey(project=call.home.project, public_key_der=draft.key_der)
+        return SignedAccount(draft, await self._gate.prepare(call, reserve))
 
-    async def record(self, transaction: Transaction, call: Call, signed: AccountDraft) -> MadeAccount:
+    async def record(self, transaction: Transaction, call: Call, signed: SignedAccount) -> MadeAccount:
         del call
-        made = signed.made
+        made, external_key = signed.draft.made, signed.draft.external_key
         if made.is_new and not await self._accounts.add(transaction, made.account):
             raise AccountTakenError("Another request opened an account for this key; send this one again.")
-        if signed.external_key is not None:
-            await count_use(self._external.rows, transaction, signed.external_key)
+        if signed.reservation is not None:
+            await self._gate.record(transaction, signed.reservation)
+        if external_key is not None:
+            await count_use(self._external.rows, transaction, external_key)
         return made
 
     async def _bound(
@@ -82,12 +104,13 @@ class AccountCreation(Handler[CreateAccount, AccountDraft, AccountDraft, MadeAcc
                 raise ExternalAccountRequiredError(
                     "This directory takes only accounts bound to an external one; ask its operator for a key."
                 )
-            return AccountDraft(MadeAccount(account, is_new=True))
+            return AccountDraft(MadeAccount(account, is_new=True), key.der)
         external_key = await self._external.verify(
             directory, operation.external_binding, operation.binding_url, key
         )
         external = ExternalAccount(external_key.id, external_key.identity, operation.external_binding)
-        return AccountDraft(MadeAccount(replace(account, external=external), is_new=True), external_key)
+        made = MadeAccount(replace(account, external=external), is_new=True)
+        return AccountDraft(made, key.der, external_key)
 
 
 def _new_account(call: Call, directory: Directory, key: AccountKey, operation: CreateAccount) -> Account:

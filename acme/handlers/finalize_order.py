@@ -5,7 +5,7 @@ certificate; what the others signed is dropped unreleased.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,6 +20,7 @@ from acme.directory_cache import DirectoryCache
 from acme.errors import (
     BadCsrError,
     DirectoryNotFoundError,
+    IdentifierFault,
     InvalidProfileError,
     OrderAdvancedError,
     OrderNotReadyError,
@@ -35,11 +36,13 @@ from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
 from ca_service.gate.port import Child, Gate
 from ca_service.kernel.errors import KeywrightError, NotFoundError
-from ca_service.policy.names import NameRefusedError
+from ca_service.policy.names import Name, NameKind, NameRefusedError
 from ca_service.policy.values import Grant
 from ca_service.x509.operations import CsrRequest, IssueCertificate, IssuedCertificate, NameProof
 from ca_service.x509.requests import ParsedRequest, parse_csr
 
+#: Kinds of names that an order has a word for.
+_IDENTIFIED = frozenset({NameKind.DNS, NameKind.IP})
 _NOT_READY = {
     OrderStatus.PENDING: "some of its authorizations are still pending; complete their challenges first",
     OrderStatus.PROCESSING: "its certificate is being issued; ask for the order again",
@@ -186,11 +189,21 @@ def _verify_names(request: ParsedRequest, view: OrderView) -> None:
     ordered = {identifier.name for identifier in view.order.identifiers}
     if asked == ordered:
         return
-    extra = sorted(name.value for name in asked - ordered)
-    missing = sorted(name.value for name in ordered - asked)
-    parts = [f"it asks for {extra[0]}, which was not ordered"] if extra else []
-    parts += [f"it lacks {missing[0]}, which was ordered"] if missing else []
-    raise BadCsrError(f"The CSR's names are not those of the order: {' and '.join(parts)}.", field="csr")
+    extra = [
+        (name, f"it asks for {name.value}, which was not ordered") for name in _in_order(asked - ordered)
+    ]
+    missing = [(name, f"it lacks {name.value}, which was ordered") for name in _in_order(ordered - asked)]
+    told = " and ".join(each[0][1] for each in (extra, missing) if each)
+    faults = tuple(
+        IdentifierFault(name.kind.value, name.value, f"The CSR does not fit the order: {why}.")
+        for name, why in (*extra, *missing)
+        if name.kind in _IDENTIFIED
+    )
+    raise BadCsrError(f"The CSR's names are not those of the order: {told}.", faults, field="csr")
+
+
+def _in_order(names: Iterable[Name]) -> list[Name]:
+    return sorted(names, key=lambda name: name.value)
 
 
 def _profile_of(directory: Directory, view: OrderView) -> str:

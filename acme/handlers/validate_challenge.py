@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from acme.challenges import Challenge, ChallengeFailure, ChallengeStatus, Validation, retry_delay
 from acme.directories import Directory
@@ -16,6 +17,7 @@ from acme.storage import orders, validations
 from acme.storage.scope import Scope
 from acme.validation.caa import PROBLEM, CaaVerdict
 from acme.validation.jobs import JOB_KIND, JobQueue, ValidationJob, encode_job
+from acme.validation.looks import Looks
 from acme.validation.port import Validator, World
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared
@@ -68,6 +70,7 @@ class ChallengeValidation(Handler[ValidateChallenge, ValidationDraft, Finding, C
         world: World,
         validators: Sequence[Validator],
         caa: CaaLookup,
+        looks: Looks,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -75,9 +78,12 @@ class ChallengeValidation(Handler[ValidateChallenge, ValidationDraft, Finding, C
         self._world = world
         self._validators = {validator.type: validator for validator in validators}
         self._caa = caa
+        self._looks = looks
 
     async def prepare(self, call: Call, operation: ValidateChallenge) -> Prepared[ValidationDraft]:
-        validation = await validations.find_in_project(self._database, call.home, operation.challenge)
+        validation = self._looks.start_of(call.home, operation.challenge)
+        if validation is None:
+            validation = await validations.find_in_project(self._database, call.home, operation.challenge)
         if validation is None:
             raise NotFoundError("challenge")
         challenge = validation.challenge
@@ -114,17 +120,23 @@ class ChallengeValidation(Handler[ValidateChallenge, ValidationDraft, Finding, C
     async def record(self, transaction: Transaction, call: Call, signed: Finding) -> ChallengeStatus:
         del call
         challenge = signed.draft.validation.challenge
-        if not signed.draft.is_due:
-            return challenge.status
-        if signed.failure is None:
+        if signed.draft.is_due:
+            challenge = await self._advance(transaction, challenge, signed)
+        transaction.on_commit(lambda: self._looks.tell(challenge))
+        return challenge.status
+
+    async def _advance(self, transaction: Transaction, challenge: Challenge, found: Finding) -> Challenge:
+        """Write down what was found, and return the challenge as it is then."""
+        attempts = challenge.attempts + 1
+        if found.failure is None:
             validations.validate(transaction, challenge, _advanced)
-            return ChallengeStatus.VALID
-        if signed.is_transient and await self._try_again(transaction, challenge, signed.failure):
-            return ChallengeStatus.PROCESSING
-        validations.fail(transaction, challenge, signed.failure, _advanced)
+            return replace(challenge, validated_at=transaction.now, attempts=attempts)
+        if found.is_transient and await self._try_again(transaction, challenge, found.failure):
+            return replace(challenge, trouble=found.failure, attempts=attempts)
+        validations.fail(transaction, challenge, found.failure, _advanced)
         scope = Scope(challenge.tenant, challenge.directory, challenge.account)
-        orders.fail_orders_of(transaction, scope, challenge.authorization, signed.failure)
-        return ChallengeStatus.INVALID
+        orders.fail_orders_of(transaction, scope, challenge.authorization, found.failure)
+        return replace(challenge, failure=found.failure, attempts=attempts)
 
     async def _look(self, draft: ValidationDraft) -> None:
         """Return if the challenge is met and CAA permits. Raises ValidationError."""

@@ -17,6 +17,7 @@ from acme.http import account_resources, order_resources
 from acme.http.visit import Answer, Visit, link
 from acme.http.wire_answer import WireAnswer
 from acme.places import MOUNT, Place, Places, Resource
+from acme.validation.looks import Looks
 from acme.wire.jws import MAXIMUM_BODY
 from acme.wire.messages import Urls, directory_document, encode
 from acme.wire.problems import MEDIA_TYPE, render_problem
@@ -34,6 +35,7 @@ from ca_service.kernel.errors import (
 from ca_service.web.door import OWN_WORDS, AnyRequest, client_address, public_url, request_id, throttle
 from ca_service.web.exchange import exchange_of
 from ca_service.web.problems import log_unexpected, translate
+from ca_service.x509.chains import MOST_CHAINS
 
 JOSE = "application/jose+json"
 _CORS = (
@@ -52,6 +54,8 @@ class PostRoute(Struct, frozen=True):
     needs_terms: bool = False
 
 
+#: The chain that a certificate was issued with, and as many others as the certificate authority tells of.
+_CHAINS = ("", *map(str, range(1, MOST_CHAINS)))
 #: By kind, whether there is an id, and the verb.
 _POST: Mapping[tuple[str, bool, str], PostRoute] = {
     ("new-account", False, ""): PostRoute(
@@ -68,7 +72,7 @@ _POST: Mapping[tuple[str, bool, str], PostRoute] = {
     ("order", True, "finalize"): PostRoute(order_resources.finalize, needs_terms=True),
     ("authz", True, ""): PostRoute(order_resources.authorization),
     ("challenge", True, ""): PostRoute(order_resources.challenge),
-    ("certificate", True, ""): PostRoute(order_resources.certificate),
+    **{("certificate", True, verb): PostRoute(order_resources.certificate) for verb in _CHAINS},
     ("revoke-cert", False, ""): PostRoute(order_resources.revoke_certificate, takes_key=True),
 }
 #: Below these, addresses of other doors take whatever the door of ACME does not name.
@@ -84,10 +88,13 @@ class AcmeDoor:
     `help_url` is where those who asked too often may read why (section 6.6).
     """
 
-    def __init__(self, database: Database, keys: AccountKeys, places: Places, help_url: str) -> None:
+    def __init__(
+        self, database: Database, keys: AccountKeys, places: Places, looks: Looks, help_url: str
+    ) -> None:
         self._database = database
         self._keys = keys
         self._places = places
+        self._looks = looks
         self._help = link(help_url, "help")
 
     async def answer(self, request: AnyRequest) -> WireAnswer:
@@ -148,6 +155,7 @@ class AcmeDoor:
             account_prefixes=tuple(
                 f"{public_url(request)}{prefix}/account/" for prefix in self._places.prefixes_of(place.slug)
             ),
+            admit_key=lambda: throttle(request, "strangers"),
             takes_key=route.takes_key,
             takes_account=route.takes_account,
             needs_terms=route.needs_terms,
@@ -157,7 +165,9 @@ class AcmeDoor:
         except KeywrightError as error:
             _count_refusal(request, error)
             raise
-        visit = Visit(request, urls, resource, directory, self._keys, signer, self._database.now())
+        visit = Visit(
+            request, urls, resource, directory, self._keys, self._looks, signer, self._database.now()
+        )
         try:
             return await route.answer(visit)
         finally:

@@ -34,11 +34,13 @@ from acme.wire.messages import (
     is_processing,
     order_document,
 )
-from ca_service.kernel.errors import MalformedError
+from ca_service.kernel.errors import MalformedError, NotFoundError
 from ca_service.x509.certificates import CertificateStatus
 from ca_service.x509.operations import ReadCertificate
 
 _RETRY = ("retry-after", RETRY_AFTER)
+#: Seconds that an answer to a challenge waits for the look at it: as long as it would tell a client to wait.
+_LONGEST_HOLD = float(RETRY_AFTER)
 
 
 async def new_order(visit: Visit) -> Answer:
@@ -108,7 +110,11 @@ async def authorization(visit: Visit) -> Answer:
 
 
 async def challenge(visit: Visit) -> Answer:
-    """Read a challenge, or say that it can be validated; the members of the payload are ignored."""
+    """Read a challenge, or say that it can be validated; the members of the payload are ignored.
+
+    Most looks take less time than a client lets pass between two questions, so the answer waits for a moment
+    and tells how the look ended. Nothing is held meanwhile but the connection.
+    """
     project = visit.directory.tenant.project
     if visit.signer.jws.is_post_as_get:
         found = await visit.perform(ReadChallenge(project=project, challenge=visit.resource.id))
@@ -120,6 +126,8 @@ async def challenge(visit: Visit) -> Answer:
         except ChallengeAdvancedError:
             # The same request came twice at once: this one is told how the challenge stands.
             found = await visit.perform(operation)
+        if found.status is ChallengeStatus.PROCESSING:
+            found = await visit.looks.outcome(found.id, _LONGEST_HOLD) or found
     up = link(visit.urls.of("authz", found.authorization), "up")
     retry = ("retry-after", str(seconds_until_answer(found)))
     headers = (up, retry) if found.status is ChallengeStatus.PROCESSING else (up,)
@@ -129,16 +137,25 @@ async def challenge(visit: Visit) -> Answer:
 async def certificate(visit: Visit) -> Answer:
     """Download a certificate with its chain, the leaf first and without the root (section 7.4.2).
 
-    A revoked one is not handed out any more, an expired one is. There is one chain to choose from, so there
-    are no links to alternate ones.
+    A revoked one is not handed out any more, an expired one is. Where the issuer was cross-signed there are
+    several chains: each links to all the others, and the number behind the certificate's URL says which.
     """
     visit.require_read()
     operation = ReadCertificate(project=visit.directory.tenant.project, certificate=visit.resource.id)
     found = await visit.perform(operation)
     if found.status is CertificateStatus.REVOKED:
         raise CertificateWithdrawnError
-    chain = found.certificate_pem + "".join(found.chain_pem)
-    return Answer(200, chain.encode("ascii"), media_type="application/pem-certificate-chain")
+    chains = (found.chain_pem, *found.alternates)
+    verbs = [str(number) if number else "" for number in range(len(chains))]
+    if visit.resource.verb not in verbs:
+        raise NotFoundError("chain")
+    chain = found.certificate_pem + "".join(chains[verbs.index(visit.resource.verb)])
+    others = tuple(
+        link(visit.urls.of("certificate", visit.resource.id, verb), "alternate")
+        for verb in verbs
+        if verb != visit.resource.verb
+    )
+    return Answer(200, chain.encode("ascii"), media_type="application/pem-certificate-chain", headers=others)
 
 
 async def revoke_certificate(visit: Visit) -> Answer:

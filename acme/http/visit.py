@@ -9,6 +9,7 @@ from acme.accounts import Account
 from acme.callers import AccountKeys, Signer, caller_of
 from acme.directories import Directory
 from acme.places import Resource
+from acme.validation.looks import Looks
 from acme.wire.messages import Urls
 from ca_service.gate.caller import Caller
 from ca_service.gate.operation import Operation
@@ -40,6 +41,7 @@ class Visit(Struct, frozen=True):
     resource: Resource
     directory: Directory
     keys: AccountKeys
+    looks: Looks
     signer: Signer
     now: datetime
 

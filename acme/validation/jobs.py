@@ -32,8 +32,8 @@ class JobQueue(Protocol):
         run_at: datetime | None = None,
         unique: str | None = None,
         here: bool = False,
-    ) -> None:
-        """Enqueue a job in the caller's transaction; one to be run `here` is this process's own at once."""
+    ) -> bool:
+        """Enqueue a job in the caller's transaction; return whether one to run `here` is this process's."""
 
 
 def encode_job(job: ValidationJob) -> bytes:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from acme.authorizations import Authorization
 from acme.directories import CaaMode, Directory
-from acme.errors import CaaForbidsError
+from acme.errors import CaaForbidsError, IdentifierFault
 from acme.identifiers import Identifier
 from acme.validation.caa import CaaVerdict
 
@@ -41,10 +41,15 @@ class ProofRecheck:
             return
         old = [each for each in authorizations if _is_old(each, now)]
         verdicts = await asyncio.gather(*(self._ask(directory, each) for each in old))
-        refused = [verdict for verdict in verdicts if not verdict.is_permitted]
-        if refused:
-            more = f" {len(refused) - 1} further names are refused too." if len(refused) > 1 else ""
-            raise CaaForbidsError(f"{refused[0].detail}{more} The order stays ready: finalize it again then.")
+        faults = tuple(
+            IdentifierFault(each.ordered.type, each.ordered.value, verdict.detail)
+            for each, verdict in zip(old, verdicts, strict=True)
+            if not verdict.is_permitted
+        )
+        if faults:
+            more = f" {len(faults) - 1} further names are refused too." if len(faults) > 1 else ""
+            stays = "The order stays ready: finalize it again once they permit it."
+            raise CaaForbidsError(f"{faults[0].detail}{more} {stays}", faults)
 
     async def _ask(self, directory: Directory, authorization: Authorization) -> CaaVerdict:
         proof = authorization.proof

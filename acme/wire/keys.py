@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from acme.errors import BadPublicKeyError
@@ -44,6 +45,11 @@ class AccountKey(Struct, frozen=True):
     algorithms: tuple[str, ...]
     jwk: bytes
     thumbprint: str
+
+    @property
+    def der(self) -> bytes:
+        """Return its SubjectPublicKeyInfo, by which the certificate authority knows keys."""
+        return self.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def parse_jwk(jwk: object, algorithm: str | None = None) -> AccountKey:

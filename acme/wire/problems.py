@@ -16,7 +16,12 @@ from acme.wire.jws import ALGORITHMS
 from ca_service.identity.errors import SponsorRefusedError
 from ca_service.kernel.errors import KeywrightError, Kind, RateLimitedError, UnavailableError
 from ca_service.policy.names import NameRefusedError
-from ca_service.x509.errors import CsrMalformedError, CsrRefusedError, ProfileRefusedError
+from ca_service.x509.errors import (
+    AccountKeyBlockedError,
+    CsrMalformedError,
+    CsrRefusedError,
+    ProfileRefusedError,
+)
 
 URN = "urn:ietf:params:acme:error:"
 MEDIA_TYPE = "application/problem+json"
@@ -36,6 +41,7 @@ BY_CLASS: Mapping[type[KeywrightError], tuple[str, int]] = {
     errors.UserActionRequiredError: ("userActionRequired", 403),
     errors.KeyInUseError: ("malformed", 409),
     errors.KeyChangedError: ("malformed", 409),
+    errors.IdentifiersRefusedError: ("rejectedIdentifier", 400),
     errors.UnsupportedIdentifierError: ("unsupportedIdentifier", 400),
     errors.RejectedIdentifierError: ("rejectedIdentifier", 400),
     errors.CompoundError: ("compound", 400),
@@ -54,6 +60,7 @@ BY_CLASS: Mapping[type[KeywrightError], tuple[str, int]] = {
     errors.DirectoryNotFoundError: ("malformed", 404),
     errors.ValidationError: ("incorrectResponse", 403),
     SponsorRefusedError: ("unauthorized", 403),
+    AccountKeyBlockedError: ("badPublicKey", 400),
     CsrMalformedError: ("badCSR", 400),
     CsrRefusedError: ("badCSR", 400),
     NameRefusedError: ("rejectedIdentifier", 400),
@@ -135,7 +142,7 @@ def render_problem(error: KeywrightError, request_id: str) -> RenderedProblem:
         status=status,
         instance=error.terms if isinstance(error, errors.UserActionRequiredError) else UNSET,
         algorithms=ALGORITHMS if isinstance(error, errors.BadSignatureAlgorithmError) else UNSET,
-        subproblems=_subproblems(error),
+        subproblems=_subproblems(error, type_),
         request_id=request_id or UNSET,
     )
     return RenderedProblem(status, _headers(error), msgspec.json.encode(problem))
@@ -160,12 +167,13 @@ def failures_document(failures: Sequence[tuple[Identifier, ChallengeFailure]], s
     )
 
 
-def _subproblems(error: KeywrightError) -> tuple[Subproblem, ...] | UnsetType:
-    if not isinstance(error, errors.RejectedIdentifierError) or not error.faults:
+def _subproblems(error: KeywrightError, type_: str) -> tuple[Subproblem, ...] | UnsetType:
+    if not isinstance(error, errors.IdentifiersRefusedError) or not error.faults:
         return UNSET
+    of_each = "rejectedIdentifier" if isinstance(error, errors.RejectedIdentifierError) else type_
     return tuple(
         Subproblem(
-            type=URN + ("unsupportedIdentifier" if fault.unsupported else "rejectedIdentifier"),
+            type=URN + ("unsupportedIdentifier" if fault.unsupported else of_each),
             detail=fault.detail,
             identifier=ProblemIdentifier(fault.type, fault.value),
         )

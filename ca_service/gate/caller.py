@@ -13,6 +13,7 @@ class CallerKind(StrEnum):
     IDENTITY = "Identity"
     USER = "User"
     ACME_ACCOUNT = "Acme::Account"
+    SSH_HOST = "SshHost"
     SYSTEM = "System"
 
 

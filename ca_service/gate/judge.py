@@ -42,7 +42,8 @@ class Judge:
         """Return the ruling if every access is permitted to each of the principals.
 
         Between the decisions the strictest obligations count (S1). The first principal is the caller, the
-        others those on whose behalf it acts (S2). A refusal is in the trail before it is raised:
+        others those on whose behalf it acts (S2). A refusal is in the trail, or in a flood counted for it
+        (S8), before it is raised:
         NotFoundError where the principal may not even see the thing, CeilingError where only the lifetime is
         too long, ForbiddenError otherwise.
         """
@@ -135,7 +136,7 @@ class Judge:
     ) -> Never:
         details = denied_details(question, access, principal)
         entry = entry_of(question, self._database.now(), AuditOutcome.DENIED, reason, details)
-        await self._audit.append(entry)
+        await self._audit.deny(entry, kind=error.slug)
         raise error
 
 

@@ -14,7 +14,7 @@ from ca_service.policy.values import Access, Entity, Resource
 
 _SEE_PROJECT = "governance:read-project"
 _SEE_ORGANIZATION = "governance:read-organization"
-_AT_HOME_EVERYWHERE = frozenset({CallerKind.ACME_ACCOUNT, CallerKind.SYSTEM})
+_AT_HOME_EVERYWHERE = frozenset({CallerKind.ACME_ACCOUNT, CallerKind.SSH_HOST, CallerKind.SYSTEM})
 
 
 class Places:
@@ -68,7 +68,7 @@ class Places:
         caller = performance.caller
         if tenant.project != caller.project:
             return False
-        # What ACME accounts and jobs ask in their project is for their doors and handlers to choose.
+        # What ACME accounts, hosts and jobs ask in their project is for their doors and handlers to choose.
         if caller.kind in _AT_HOME_EVERYWHERE:
             return True
         return await self._judge.may_permit(performance.principal, operation.action, tenant)

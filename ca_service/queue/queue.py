@@ -47,7 +47,7 @@ class Queue:
         run_at: datetime | None = None,
         unique: str | None = None,
         here: bool = False,
-    ) -> None:
+    ) -> bool:
         """Leave a job for the handler of `kind`, to be run at `run_at` or as soon as possible.
 
         Of jobs with the same `unique` key only one waits, with the newest payload and the earliest time; one
@@ -55,6 +55,7 @@ class Queue:
 
         A job without time and key that is to run `here` belongs to this process from the commit on, if it has
         room: nobody need claim it. Should the process die, another takes the job as if it had been claimed.
+        Returns whether it belongs to this process.
         """
         assert not here or (run_at is None and unique is None), "a time or a key is for all"
         id_ = self._identifiers.new("job")
@@ -63,10 +64,11 @@ class Queue:
         if lease is None or worker is None:
             insert_job(transaction, id_, kind, payload, run_at, unique)
             self._tell_of(transaction)
-            return
+            return False
         job = Job(id_, kind, payload, attempts=1, requested=1)
         insert_leased_job(transaction, job, lease.owner, lease.until)
         transaction.on_commit(lambda: worker.take(job))
+        return True
 
     def work_with(self, worker: Worker) -> None:
         """Tell `worker` of every job that this process commits."""

@@ -1,6 +1,7 @@
 """What CAA records do to a validation, on both engines (RFC 8659, RFC 8657)."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from ca_service.database.port import Database
 from ca_service.egress.errors import DnsFailedError
 from ca_service.egress.records import CaaRecord
 from tests.support.acme_client import AcmeClient, Reply
+from tests.support.acme_orders import finalize, order
+from tests.support.acme_orders import prove as prove_all
 from tests.support.acme_stack import URL, AcmeStack
 from tests.support.fakes.kernel import FakeClock
 
@@ -134,3 +137,39 @@ def test_an_address_is_issued_whatever_records_there_are(stack: AcmeStack) -> No
     identifiers = [{"type": "ip", "value": "192.0.2.7"}]
     order = client.post(client.directory["newOrder"], {"identifiers": identifiers})
     assert prove(stack, client, order)["status"] == "valid"
+
+
+def _ready_long_ago(stack: AcmeStack, client: AcmeClient) -> Reply:
+    """Return an order of three names that were proved nine hours ago."""
+    made = order(client, "a.example", "b.example", "c.other")
+    prove_all(stack, client, made)
+    stack.clock.advance(timedelta(hours=9))
+    return made
+
+
+def test_at_finalize_each_name_that_is_refused_now_is_a_subproblem(stack: AcmeStack) -> None:
+    client = account(stack)
+    made = _ready_long_ago(stack, client)
+    forbid(stack)
+    refused = finalize(client, made)
+    assert (refused.status, refused.problem) == (403, "caa")
+    found = [(each["type"], each["identifier"]["value"]) for each in refused.json()["subproblems"]]
+    assert found == [(CAA, "a.example"), (CAA, "b.example")]
+    assert "forbid b.example" in refused.json()["subproblems"][1]["detail"]
+
+
+def test_an_order_that_was_refused_at_finalize_is_finalized_once_the_records_permit(stack: AcmeStack) -> None:
+    client = account(stack)
+    made = _ready_long_ago(stack, client)
+    forbid(stack)
+    assert finalize(client, made).status == 403
+    stack.world.authorities.clear()
+    assert finalize(client, made).json()["status"] == "valid"
+
+
+def test_a_proof_of_the_last_eight_hours_is_not_looked_at_again(stack: AcmeStack) -> None:
+    client = account(stack)
+    made = order(client, "a.example")
+    prove_all(stack, client, made)
+    forbid(stack)
+    assert finalize(client, made).status == 200

@@ -257,8 +257,8 @@ _RSA = rsa.generate_private_key(65537, 2048)
             lambda: hand_csr(extensions=(SAN, extension(POISON, bytes.fromhex("0500")))), id="poison"
         ),
         pytest.param(
-            lambda: hand_csr(extensions=(SAN, extension(TLS_FEATURE, bytes.fromhex("3003020105")))),
-            id="must-staple",
+            lambda: hand_csr(extensions=(SAN, extension(TLS_FEATURE, bytes.fromhex("3003020111")))),
+            id="another-tls-feature-than-must-staple",
         ),
         pytest.param(
             lambda: hand_csr(
@@ -484,5 +484,42 @@ def test_a_certificate_is_only_read(stack: AcmeStack, client: AcmeClient) -> Non
 
 def test_there_is_one_chain_and_no_link_to_another(stack: AcmeStack, client: AcmeClient) -> None:
     done = finalize(client, ready(stack, client, NAME))
-    links = client.post(done.json()["certificate"]).headers["link"]
-    assert not any("alternate" in each for each in links)
+    reply = client.post(done.json()["certificate"])
+    assert alternates(reply) == []
+    assert client.post(f"{done.json()['certificate']}/1").status == 404
+
+
+def alternates(reply: Reply) -> list[str]:
+    """Return where an answer says that other chains are."""
+    marked = [link.partition(";") for link in reply.headers["link"]]
+    return [target.strip("<>") for target, _, relation in marked if relation == 'rel="alternate"']
+
+
+def test_each_chain_links_to_all_others(stack: AcmeStack, client: AcmeClient) -> None:
+    stack.authority.alternates = (("FIRST\n",), ("SECOND\n", "ABOVE\n"))
+    url = finalize(client, ready(stack, client, NAME)).json()["certificate"]
+    urls = [url, f"{url}/1", f"{url}/2"]
+    for own in urls:
+        assert alternates(client.post(own)) == [other for other in urls if other != own]
+
+
+def test_an_alternate_is_the_certificate_with_another_chain(stack: AcmeStack, client: AcmeClient) -> None:
+    stack.authority.alternates = (("FIRST\n",), ("SECOND\n", "ABOVE\n"))
+    url = finalize(client, ready(stack, client, NAME)).json()["certificate"]
+    leaf = issued(stack).public_bytes(serialization.Encoding.PEM)
+    reply = client.post(f"{url}/2")
+    assert reply.body == leaf + b"SECOND\nABOVE\n"
+    assert reply.header("content-type") == "application/pem-certificate-chain"
+
+
+@pytest.mark.parametrize("number", ["0", "3", "01", "-1", "x"])
+def test_there_is_no_chain_beyond_those(stack: AcmeStack, client: AcmeClient, number: str) -> None:
+    stack.authority.alternates = (("FIRST\n",), ("SECOND\n",))
+    url = finalize(client, ready(stack, client, NAME)).json()["certificate"]
+    assert refused(client.post(f"{url}/{number}")) == (404, "malformed")
+
+
+def test_nobody_else_downloads_another_chain(stack: AcmeStack, client: AcmeClient) -> None:
+    stack.authority.alternates = (("FIRST\n",),)
+    url = finalize(client, ready(stack, client, NAME)).json()["certificate"]
+    assert stack.account().post(f"{url}/1").status == 404

@@ -485,7 +485,7 @@ async def _disable(stack: AcmeStack) -> None:
     changed = replace(found, status=ProfileStatus.DISABLED, version=found.version + 1)
 
     async def work(transaction: Transaction) -> None:
-        assert await profiles.update_profile(transaction, mac, changed)
+        assert await profiles.update_profile(transaction, mac, changed, found)
         transaction.announce()
 
     await stack.database.begin(work)

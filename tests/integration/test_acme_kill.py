@@ -1,7 +1,13 @@
-"""`kill -9` at every step of ACME flows under load: no order stuck, none with two certificates, none lost."""
+"""`kill -9` at every step of ACME flows under load: no order stuck, none with two certificates, none lost.
+
+Two workers serve. Sometimes all of them die together with their parent, and sometimes one that is replaced
+while the other goes on.
+"""
 
 import asyncio
+import os
 import random
+import signal
 import ssl
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
+from tests.load.process_tree import descendants
 from tests.support.acme_client import make_csr
 from tests.support.acme_flow import STEPS, AcmeAccount, Flow
 from tests.support.challenge_host import ChallengeHost, free_port, loopback_validation
@@ -22,10 +29,22 @@ from tests.support.outside_look import fetch_rows
 from tests.support.server import Server, running_server
 
 _CLIENTS = 25
+_WORKERS = 2
 _FLOWS = 300
 _LONGEST_SECONDS = 400
-#: Where the server dies: when a request of this step is on its way, or while it looks at a challenge.
-_MOMENTS = (*STEPS, "validation", "finalize")
+#: When somebody dies: with a request of this step on its way, or during a look at a challenge; and whether
+#: the whole server does, or one worker.
+_MOMENTS = (
+    ("newOrder", True),
+    ("validation", False),
+    ("authz", True),
+    ("challenge", True),
+    ("finalize", False),
+    ("poll", True),
+    ("validation", True),
+    ("finalize", True),
+    ("download", True),
+)
 _CERTIFICATES = "/v1/projects/default/x509/certificates"
 
 
@@ -43,6 +62,8 @@ class _Mortal:
             f"127.0.0.1:{free_port()}",
             "--plain-listen",
             f"127.0.0.1:{free_port()}",
+            "--workers",
+            str(_WORKERS),
         ]
         self._stack = ExitStack()
 
@@ -56,11 +77,22 @@ class _Mortal:
         return self.server
 
     async def kill(self) -> None:
-        """End the server as `kill -9` does."""
+        """End the server with all its workers as `kill -9` does."""
         assert self.server is not None, "it was started"
         self.is_up.clear()
+        # The parent last: it would tell its workers to stop in good order.
+        for worker in self._workers():
+            os.kill(worker, signal.SIGKILL)
         self.server.process.kill()
         await asyncio.to_thread(self.server.process.wait)
+
+    def kill_worker(self, dice: random.Random) -> None:
+        """End one worker; the parent starts another, and what the dead one had in hand falls to others."""
+        os.kill(dice.choice(self._workers()), signal.SIGKILL)
+
+    def _workers(self) -> list[int]:
+        assert self.server is not None, "it was started"
+        return descendants(self.server.pid)[1:]
 
     def close(self) -> None:
         """Stop the server in good order."""
@@ -94,10 +126,13 @@ class _Load:
                 await account.register()
             waiting = iter(self.flows)
             clients = asyncio.gather(*(self._see_through(each, waiting, host) for each in self.accounts))
-            for moment in _MOMENTS:
+            for moment, is_of_all in _MOMENTS:
                 await self._reach(moment)
-                await self._mortal.kill()
-                await self._mortal.start()
+                if is_of_all:
+                    await self._mortal.kill()
+                    await self._mortal.start()
+                else:
+                    self._mortal.kill_worker(self._dice)
             await clients
 
     async def _reach(self, moment: str) -> None:

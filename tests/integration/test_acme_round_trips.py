@@ -14,8 +14,8 @@ from tests.support.challenge_host import ChallengeHost, free_port, loopback_vali
 from tests.support.outside_look import fetch_rows
 from tests.support.server import Server, running_server
 
-#: Two for each request (a read, and a transaction or an entry of the trail), and two for the job.
-BUDGET = 14
+#: Two for each request (a read, and a transaction or an entry of the trail), and one for the look.
+BUDGET = 13
 #: Housekeeping waits now and then in between: the median of so many flows is without it.
 _FLOWS = 9
 _WAIT_SECONDS = 20

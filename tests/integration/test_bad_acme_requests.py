@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from tests.support.acme_bench import Site, site_on
-from tests.support.acme_client import Reply, sign_jws
+from tests.support.acme_client import AcmeClient, ClientKey, Reply, b64, make_csr, sign_jws
 from tests.support.bad_acme_requests import JOSE, BadRequest, bad_acme_requests
 from tests.support.challenge_host import free_port
 from tests.support.row_counts import count_rows
 from tests.support.server import Server, running_server
+
+_CERTIFICATES = "/v1/projects/default/x509/certificates"
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +69,60 @@ def test_a_directory_that_was_made_open_issues_from_each_of_its_profiles_and_one
     body = {"profile": "server", "further_profiles": ["client"], "eab": "off"}
     for name, is_open in (("lobby", True), ("vault", False)):
         assert server.post(path, {**body, "name": name, "open": is_open}).status == 201
+    lobby = f"{server.url}/acme/lobby/directory"
     orders = [
-        site.issue(f"{server.url}/acme/lobby/directory", "lobby.localhost", **further)
-        for further in ({}, {"profile": "client"})
+        site.issue(lobby, "lobby.localhost"),
+        site.issue(lobby, "lobby.localhost", profile="client"),
     ]
     refused = site.issue(f"{server.url}/acme/vault/directory", "vault.localhost")
     assert [order.json()["status"] for order in orders] == ["valid", "valid"]
     issued = server.get("/v1/projects/default/x509/certificates?name=lobby.localhost").json()["items"]
     assert sorted(each["profile"] for each in issued) == ["client", "server"]
     assert (refused.status, refused.problem) == (403, "unauthorized")
+
+
+# ---------------------------------------------------------------- keys that are refused (11.1)
+
+
+def _csr(name: str, key: ClientKey) -> str:
+    request = x509.load_der_x509_csr(make_csr(name, key=key.private_key))
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _refusals(server: Server, site: Site, key: ClientKey, name: str) -> list[tuple[int, str]]:
+    """Ask for a certificate for a key by ACME and by our own API, and for an account; return the answers."""
+    directory = f"{server.url}/acme/default/directory"
+    ordered = site.issue(directory, name, key=key.private_key)
+    asked = server.post(_CERTIFICATES, {"profile": "server", "csr": _csr(name, key)})
+    opened = AcmeClient(site.wire.send, directory, key).register()
+    return [
+        (ordered.status, ordered.problem),
+        (asked.status, asked.json().get("rule", "")),
+        (opened.status, opened.problem),
+    ]
+
+
+def test_a_key_shown_to_be_compromised_is_refused_at_every_door_for_good(server: Server, site: Site) -> None:
+    key, name = ClientKey.new(), "compromised.localhost"
+    directory = f"{server.url}/acme/default/directory"
+    assert site.issue(directory, name, key=key.private_key).json()["status"] == "valid"
+    [item] = server.get(f"{_CERTIFICATES}?name={name}").json()["items"]
+    der = x509.load_pem_x509_certificate(item["certificate"].encode()).public_bytes(
+        serialization.Encoding.DER
+    )
+    owner = AcmeClient(site.wire.send, directory, key)
+    revoked = owner.post(owner.directory["revokeCert"], {"certificate": b64(der), "reason": 1})
+    assert revoked.status == 200, revoked.body
+    assert _refusals(server, site, key, name) == [
+        (400, "badCSR"),
+        (422, "key-refused"),
+        (400, "badPublicKey"),
+    ]
+
+
+def test_the_key_of_an_account_is_certified_at_no_door(server: Server, site: Site) -> None:
+    refusals = _refusals(server, site, site.bench.client.key, "account-key.localhost")
+    assert refusals == [(400, "badCSR"), (422, "key-refused"), (200, "")]
 
 
 # ---------------------------------------------------------------- below HTTP's surface

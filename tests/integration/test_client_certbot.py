@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from msgspec.structs import replace
 
 from tests.support.certbot import Certbot
 from tests.support.client_world import ClientWorld, names_of, read_leaf
@@ -72,6 +74,36 @@ def test_certbot_gets_a_certificate_for_an_ec_key(certbot_on_sqlite: Certbot, cu
     key = certbot.world.verified(certbot.live(NAME, "fullchain")).public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert key.curve.name == curve
+
+
+def _cross_signed_directory(world: ClientWorld) -> ClientWorld:
+    """Return the same with a directory whose authority two roots have signed."""
+    x509_place, name = "/v1/projects/default/x509", "crossed"
+    makes = [
+        (f"{x509_place}/authorities", {"name": "elder", "common_name": "Elder Root"}),
+        (f"{x509_place}/authorities", {"name": name, "parent": "root"}),
+        (f"{x509_place}/authorities/{name}/cross-sign", {"issuer": "elder"}),
+        (
+            f"{x509_place}/profiles",
+            {"name": name, "authority": name, "purposes": ["serverAuth"], "name_kinds": ["dns"]},
+        ),
+        (
+            "/v1/projects/default/acme/directories",
+            {"name": name, "profile": name, "eab": "off", "open": True},
+        ),
+    ]
+    for path, body in makes:
+        made = world.server.post(path, body)
+        assert made.status == 201, made.body
+    return replace(world, directory=name)
+
+
+def test_certbot_takes_the_chain_that_it_prefers(sqlite_client_world: ClientWorld, folder: Path) -> None:
+    certbot = Certbot(_cross_signed_directory(sqlite_client_world), folder)
+    ran = certbot.certonly(NAME, further=("--preferred-chain", "Elder Root"))
+    assert ran.status == 0, ran.output
+    _, issuer = x509.load_pem_x509_certificates(certbot.live(NAME, "fullchain").read_bytes())
+    assert issuer.issuer.rfc4514_string() == "CN=Elder Root,O=Keywright"
 
 
 def test_certbot_renews(certbot: Certbot) -> None:

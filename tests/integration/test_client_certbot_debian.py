@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.certbot import DEBIAN_CERTBOT, Certbot
 from tests.support.client_world import ClientWorld, names_of, read_leaf
+from tests.support.openssl import make_csr
 
 NAME = "old.example.test"
 
@@ -13,6 +15,12 @@ NAME = "old.example.test"
 @pytest.fixture
 def certbot(client_world: ClientWorld, folder: Path) -> Certbot:
     return Certbot(client_world, folder, DEBIAN_CERTBOT)
+
+
+@pytest.fixture
+def certbot_on_sqlite(sqlite_client_world: ClientWorld, folder: Path) -> Certbot:
+    """For what is the same on every database."""
+    return Certbot(sqlite_client_world, folder, DEBIAN_CERTBOT)
 
 
 def test_debians_certbot_gets_a_certificate_by_http_01(certbot: Certbot) -> None:
@@ -25,6 +33,33 @@ def test_debians_certbot_gets_a_wildcard_and_its_base_by_dns_01(certbot: Certbot
     ran = certbot.certonly(f"*.{NAME}", NAME, further=certbot.manual_dns)
     assert ran.status == 0, ran.output
     assert names_of(certbot.world.verified(certbot.live(NAME, "fullchain"))) == [f"*.{NAME}", NAME]
+
+
+def test_debians_certbot_gets_a_certificate_for_the_name_and_the_address_of_a_csr(certbot: Certbot) -> None:
+    # It has no option for an address: a CSR is the one way to have it order one.
+    _, csr = make_csr(certbot.folder, NAME, addresses=("127.0.0.1",))
+    chain = certbot.folder / "chain.pem"
+    ran = certbot.certonly(further=("--csr", str(csr), "--fullchain-path", str(chain)))
+    assert ran.status == 0, ran.output
+    assert names_of(certbot.world.verified(chain)) == ["127.0.0.1", NAME]
+
+
+def test_debians_certbot_gets_a_certificate_for_an_rsa_key(certbot_on_sqlite: Certbot) -> None:
+    certbot = certbot_on_sqlite
+    ran = certbot.certonly(NAME, further=("--key-type", "rsa", "--rsa-key-size", "3072"))
+    assert ran.status == 0, ran.output
+    key = certbot.world.verified(certbot.live(NAME, "fullchain")).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert key.key_size == 3072
+
+
+def test_debians_certbot_gets_a_certificate_for_an_ec_key(certbot_on_sqlite: Certbot) -> None:
+    certbot = certbot_on_sqlite
+    ran = certbot.certonly(NAME, further=("--key-type", "ecdsa", "--elliptic-curve", "secp384r1"))
+    assert ran.status == 0, ran.output
+    key = certbot.world.verified(certbot.live(NAME, "fullchain")).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp384r1"
 
 
 def test_debians_certbot_renews(certbot: Certbot) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
-from tests.support.acme_client import AcmeClient, Reply, b64, make_csr
+from tests.support.acme_client import AcmeClient, PrivateKey, Reply, b64, make_csr
 from tests.support.bad_acme_requests import Bench
 from tests.support.challenge_host import ChallengeHost
 from tests.support.http_connection import HttpConnection
@@ -55,11 +55,11 @@ class Site(Struct, frozen=True):
     host: ChallengeHost
     bench: Bench
 
-    def issue(self, directory_url: str, name: str, **further: str) -> Reply:
+    def issue(self, directory_url: str, name: str, *, key: PrivateKey | None = None, **further: str) -> Reply:
         """Return the finalized order of a new account for one name; `further` are members of the order."""
         client = _account(self.wire, directory_url)
         order = _proven(self.wire, self.host, client, name, **further)
-        return client.post(order["finalize"], {"csr": b64(make_csr(name))})
+        return client.post(order["finalize"], {"csr": b64(make_csr(name, key=key))})
 
 
 @contextlib.contextmanager

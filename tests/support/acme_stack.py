@@ -17,7 +17,8 @@ from ca_service.kernel.identifiers import RandomIdentifiers
 from ca_service.kernel.randomness import SystemRandomness
 from ca_service.web.module import Contribution, Ground
 from ca_service.web.rate_limits import Rate
-from ca_service.x509.profiles import CLIENT_SETTINGS, SERVER_SETTINGS, Profile, ProfileStatus
+from ca_service.x509.built_in_profiles import CLIENT_SETTINGS, SERVER_SETTINGS
+from ca_service.x509.profiles import Profile, ProfileStatus
 from ca_service.x509.storage import profiles
 from tests.support.acme_client import AcmeClient, ClientKey, Reply
 from tests.support.fakes.acme import FakeAuthority, FakeQueue, FakeWorld
@@ -89,7 +90,7 @@ class AcmeStack:
         )
         self.contribution: Contribution = MODULE.build(ground)
         self.gate.register({**self.contribution.handlers, **self.authority.handlers()})
-        self.app = InProcess(self.contribution.routes, gate=untyped(self.gate), rates=rates)
+        self.app = InProcess(self.contribution.routes, gate=untyped(self.gate), rates=rates, clock=clock)
         if is_first:  # else another worker over this database made them
             runner.run(database.begin(_add_profiles))
             self.add_directory("default")
@@ -117,7 +118,9 @@ class AcmeStack:
         """Answer one request."""
         return self.runner.run(self.exchange(method, url, headers, body))
 
-    async def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, peer: str = "192.0.2.7"
+    ) -> Reply:
         """Answer one request, among others that run at the same time."""
         target = url.removeprefix(URL)
         path, _, query = target.partition("?")
@@ -128,7 +131,7 @@ class AcmeStack:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "server": ("127.0.0.1", 8443),
-            "client": ("192.0.2.7", 50000),
+            "client": (peer, 50000),
             "scheme": "https",
             "root_path": "",
             "method": method,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ca_service.audit.denials import DENIALS, Allowance
 from ca_service.audit.entries import AuditEntry
 from ca_service.audit.trail import AuditTrail
 from ca_service.database.port import Database, Transaction
@@ -56,6 +57,11 @@ class WatchedTrail:
     async def append(self, entry: AuditEntry) -> None:
         self._refuse_if_broken()
         await self._trail.append(entry)
+        self.entries.append(entry)
+
+    async def deny(self, entry: AuditEntry, allowance: Allowance = DENIALS, kind: str = "") -> None:
+        self._refuse_if_broken()
+        await self._trail.deny(entry, allowance, kind)
         self.entries.append(entry)
 
     def outcomes(self) -> list[str]:

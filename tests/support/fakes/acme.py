@@ -24,26 +24,33 @@ from ca_service.policy.names import Name, NameKind
 from ca_service.policy.values import Access, Entity, Grant, Resource
 from ca_service.queue.jobs import JobHandler, JobRun
 from ca_service.x509.certificates import Certificate, CertificateStatus, serial_text
+from ca_service.x509.handlers.block_keys import ReserveAccountKeyHandler
 from ca_service.x509.operations import (
     CsrRequest,
     IssueCertificate,
     IssuedCertificate,
     ListedCertificate,
     ReadCertificate,
+    ReserveAccountKey,
     RevokeCertificate,
 )
 from ca_service.x509.requests import parse_csr
+from tests.support.fakes.notify import FakeNotifier
 
 T = TypeVar("T")
 
 
 class FakeAuthority:
-    """Issues with a key of its own and keeps the inventory in a dict."""
+    """Issues with a key of its own and keeps the inventory in a dict.
+
+    `alternates` are the chains that its certificates have beside the first.
+    """
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.inventory: dict[str, Certificate] = {}
         self.asked: list[IssueCertificate] = []
+        self.alternates: tuple[tuple[str, ...], ...] = ()
         self.while_signing: Callable[[], Awaitable[None]] | None = None
 
     def handlers(self) -> Mapping[type, Any]:
@@ -52,6 +59,8 @@ class FakeAuthority:
             IssueCertificate: _Issue(self),
             ReadCertificate: _Read(self),
             RevokeCertificate: _Revoke(self),
+            # Needs nothing but the table of keys that are refused.
+            ReserveAccountKey: ReserveAccountKeyHandler(),
         }
 
     def sign(self, call: Call, operation: IssueCertificate) -> Certificate:
@@ -156,7 +165,8 @@ class _Read(Reader[ReadCertificate, ListedCertificate]):
         owner = cedar_name(Entity(call.caller.kind.value, call.caller.id))
         if found is None or found.owner != owner:
             raise NotFoundError("certificate")
-        return Prepared(_listed(found, call.now), (_access(operation.action, call, found.id),))
+        listed = replace(_listed(found, call.now), alternates=self._authority.alternates)
+        return Prepared(listed, (_access(operation.action, call, found.id),))
 
 
 class _Revoke(Handler[RevokeCertificate, Certificate, Certificate, ListedCertificate]):
@@ -202,12 +212,16 @@ class FakeWorld:
         self.fetched: list[tuple[str, str]] = []
         self.broken: Exception | None = None
         self.asked_resolvers: list[tuple[str, ...]] = []
+        self.notified = FakeNotifier()
 
     def validation(self, resolvers: tuple[str, ...] = ()) -> Self:
         self.asked_resolvers.append(resolvers)
         if self.broken is not None:
             raise self.broken
         return self
+
+    def notifier(self) -> FakeNotifier:
+        return self.notified
 
     async def fetch(self, host: str, path: str) -> ChallengeAnswer:
         self.fetched.append((host, path))
@@ -239,10 +253,14 @@ def run_of(payload: bytes) -> JobRun:
 
 
 class FakeQueue:
-    """Jobs that were committed, run when a test says so and not before."""
+    """Jobs that were committed, run when a test says so and not before.
+
+    `runs_here` says to whom a job is left that is to run in the process that enqueued it.
+    """
 
     def __init__(self) -> None:
         self.jobs: list[tuple[str, bytes, datetime | None]] = []
+        self.runs_here = False
 
     async def enqueue(
         self,
@@ -253,8 +271,9 @@ class FakeQueue:
         run_at: datetime | None = None,
         unique: str | None = None,
         here: bool = False,
-    ) -> None:
+    ) -> bool:
         transaction.on_commit(lambda: self.jobs.append((kind, payload, run_at)))
+        return here and self.runs_here
 
     async def run_all(self, handlers: Mapping[str, JobHandler]) -> None:
         """Run what is waiting, without regard for the time; what that enqueues waits for the next call."""

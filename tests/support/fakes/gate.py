@@ -103,6 +103,10 @@ class FakeTrail:
         self._refuse_if_broken()
         self.entries.append(entry)
 
+    async def deny(self, entry: AuditEntry, *, kind: str = "") -> None:
+        del kind
+        await self.append(entry)
+
     def outcomes(self) -> list[str]:
         return [entry.outcome.value for entry in self.entries]
 

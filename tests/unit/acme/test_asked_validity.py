@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from acme.errors import ValidityRefusedError
 from acme.validity import AskedValidity, parse_moment, verify_ceiling, verify_validity
 from ca_service.kernel.errors import MalformedError
-from ca_service.x509.profiles import SERVER_SETTINGS
+from ca_service.x509.built_in_profiles import SERVER_SETTINGS
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

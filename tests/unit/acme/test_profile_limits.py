@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from acme.identifiers import Identifier
 from acme.profile_limits import faults_of
 from ca_service.policy.names import NameKind
-from ca_service.x509.profiles import SERVER_SETTINGS, Profile, ProfileSettings, ProfileStatus
+from ca_service.x509.built_in_profiles import SERVER_SETTINGS
+from ca_service.x509.profiles import Profile, ProfileSettings, ProfileStatus
 from tests.support.fakes.gate import TENANT
 
 ALL = (Identifier("dns", "*.a.example"), Identifier("dns", "a.example"), Identifier("ip", "192.0.2.1"))
