@@ -38,7 +38,14 @@ def word(number: int) -> str:
     return _FIRST[number >> 7] + _SECOND[number >> 5 & 3] + _THIRD[number >> 2 & 7] + _FOURTH[number & 3]
 
 
-_NUMBERS = {word(number): number for number in range(1 << _WORD_BITS)}
+def _number_of(text: str) -> int | None:
+    """Return the number below 2048 whose word this is, or None."""
+    if len(text) != 4:
+        return None
+    places = [letters.find(text[at]) for at, letters in enumerate((_FIRST, _SECOND, _THIRD, _FOURTH))]
+    if -1 in places:
+        return None
+    return places[0] << 7 | places[1] << 5 | places[2] << 2 | places[3]
 
 
 def make_recovery_code(randomness: Randomness) -> SecretValue[str]:
@@ -99,9 +106,10 @@ def _parse_code(code: SecretValue[str]) -> bytes:
         raise RecoveryCodeError(f"A recovery code has {WORDS} words, this one has {len(words)}.")
     number = 0
     for position, text in enumerate(words, start=1):
-        if text not in _NUMBERS:
+        following = _number_of(text)
+        if following is None:
             raise RecoveryCodeError(f"Word {position} of the recovery code is none of its words; check it.")
-        number = number << _WORD_BITS | _NUMBERS[text]
+        number = number << _WORD_BITS | following
     secret = (number >> _CHECKSUM_BITS).to_bytes(KEY_SIZE, "big")
     if sha256(secret).digest()[0] != number & 0xFF:
         raise RecoveryCodeError("A word of the recovery code is wrong or out of place: the check fails.")

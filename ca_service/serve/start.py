@@ -40,8 +40,9 @@ _MANY_FILES = 65536
 
 def serve(config: Config) -> int:
     """Run the service until it is told to stop; return 0. Returns 1 with one sentence if it cannot start."""
-    # What is made while starting stays for good: looking for garbage among it would cost a fifth of the time.
-    gc.disable()
+    # Most of what is made while starting stays for good, so looking for garbage after every 700 objects would
+    # cost a fifth of the time; not looking at all leaves an idle server 2.5 MiB larger.
+    gc.set_threshold(20_000)
     configure_logging(config.log.format, config.log.level)
     try:
         return _serve(config)

@@ -58,12 +58,11 @@ async def run_worker(config: Config, endpoints: Endpoints, announce: Callable[[]
 
 
 def _settle_memory() -> None:
-    """Collect garbage from now on, and only among what is made from now on."""
+    """Look for garbage only among what is made from now on."""
     gc.collect()
     gc.freeze()
     # Few cycles are made, so looking for them after every 700 new objects would be a cost without a use.
     gc.set_threshold(20_000, 20, 20)
-    gc.enable()
 
 
 def _listeners(

@@ -27,14 +27,18 @@ def create_app(routes: Sequence[Any], *, readiness: Readiness, version: str) -> 
 
     It runs behind `middleware.Front`, which makes the exchange that everything here relies on.
     """
-    app = _Application(
-        route_handlers=[*routes, *health_routes(readiness), openapi_route(routes, version)],
-        middleware=[BearerAuthentication],
-        exception_handlers={Exception: answer_error},
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-        # Bounds are the front's, by path; two of them would differ one day.
-        request_max_body_size=None,
-    )
-    return Dispatcher(app)
+    handlers = [*routes, *health_routes(readiness), openapi_route(routes, version)]
+
+    def make_whole() -> AsgiApp:
+        return _Application(
+            route_handlers=handlers,
+            middleware=[BearerAuthentication],
+            exception_handlers={Exception: answer_error},
+            openapi_config=None,
+            logging_config=None,
+            debug=False,
+            # Bounds are the front's, by path; two of them would differ one day.
+            request_max_body_size=None,
+        )
+
+    return Dispatcher(handlers, make_whole)

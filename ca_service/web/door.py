@@ -19,6 +19,7 @@ from ca_service.kernel.errors import MalformedError, UnauthenticatedError
 from ca_service.web.bodies import decode, read_body, verify_depth
 from ca_service.web.exchange import exchange_of
 from ca_service.web.paging import Page, page, parse_page
+from ca_service.web.ready import Current
 
 __all__ = [
     "OWN_WORDS",
@@ -60,7 +61,15 @@ _LONGEST_KEY = 255
 class Answer(Response[B]):
     """Litestar's response with what our doors say of one: its own constructor looks for ten things more."""
 
-    def __init__(self, content: B, status: int, headers: dict[str, str], media_type: str) -> None:
+    def __init__(
+        self,
+        content: B,
+        status: int,
+        headers: dict[str, str],
+        media_type: str,
+        current: Current | None = None,
+    ) -> None:
+        self.current = current
         self.content = content
         self.status_code = status
         self.headers = headers
@@ -175,10 +184,19 @@ def text(
 
 
 def octets(
-    content: bytes, *, media_type: str, headers: Mapping[str, str] = _NONE, status: int = 200
+    content: bytes,
+    *,
+    media_type: str,
+    headers: Mapping[str, str] = _NONE,
+    status: int = 200,
+    current: Current | None = None,
 ) -> Response[bytes]:
-    """Answer bytes as they are."""
-    return Answer(content, status, dict(headers), media_type)
+    """Answer bytes as they are.
+
+    `current` marks what a public route answers to everyone alike: while it says so, whoever asks for the same
+    address is answered the same without asking the route.
+    """
+    return Answer(content, status, dict(headers), media_type, current)
 
 
 def _headers(outcome: Outcome[Any] | None, further: Mapping[str, str]) -> dict[str, str]:

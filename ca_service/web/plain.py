@@ -13,7 +13,7 @@ _log = logging.getLogger("keywright.plain")
 
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _READ = re.compile(
-    rf"/healthz|/readyz|/pki/roots\.pem|/pki/{_NAME}/(?:ca\.der|ca\.pem|crl)"
+    rf"/healthz|/readyz|/pki/roots\.pem|/pki/{_NAME}/(?:ca\.der|ca\.pem|crl(?:/[0-9]{{1,3}})?)"
     rf"|/ssh/{_NAME}/(?:user-ca\.pub|host-ca\.pub|krl(?:\.sig)?)"
 )
 _OCSP_READ = re.compile(rf"/pki/{_NAME}/ocsp/.{{1,1024}}", re.DOTALL)

@@ -32,6 +32,7 @@ def rates_of(limits: LimitsConfig) -> Mapping[str, Rate]:
     configured = {
         "newNonce": Rate(limits.new_nonce_burst, limits.new_nonce_per_second),
         "newAccount": Rate(limits.new_account_burst, limits.new_account_per_second),
+        "strangers": Rate(limits.strangers_burst, limits.strangers_per_second),
         "accounts": Rate(limits.accounts_burst, limits.accounts_per_second),
         "newOrder": Rate(limits.new_order_burst, limits.new_order_per_second),
     }
