@@ -153,7 +153,9 @@ async def open_foundation(config: Config, world: World) -> Foundation:
             identifiers,
             reserved_names=sorted({host_of_url(world.public_url), host_of_url(world.plain_public_url)}),
         ),
-        egress=Egress(config.acme.validation, clock, randomness, lambda: world.listeners),
+        egress=Egress(
+            config.acme.validation, clock, randomness, lambda: world.listeners, notify=config.notify
+        ),
         queue=Queue(identifiers),
     )
 
@@ -218,13 +220,22 @@ def instance_contribution(
         doubt = database.expiry_doubt()
         return () if doubt is None else (Notice("promise", doubt),)
 
+    async def key_stores() -> Sequence[Notice]:
+        return [Notice("promise", sentence) for sentence in await foundation.custody.key_store_troubles()]
+
     async def sequence() -> None:
         await audit.sequence()
 
     async def sweep_keys() -> None:
         await sweep_idempotency_keys(database)
 
-    sources = [recovery, promises, clock, *(part.status for part in contributions if part.status is not None)]
+    sources = [
+        recovery,
+        promises,
+        clock,
+        key_stores,
+        *(part.status for part in contributions if part.status is not None),
+    ]
     return Contribution(
         handlers={
             ReadStatus: StatusReader(version, database.dialect, sources),

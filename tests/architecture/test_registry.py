@@ -27,6 +27,7 @@ from tests.support.errors import every_error, instance_of
 from tests.support.faults import FailedCommitError
 from tests.support.holders import make_holder
 from tests.support.instance import Instance
+from tests.support.sample import JOBS as JOB_CALLERS
 from tests.support.sample import template_of
 from tests.support.samples import SAMPLES, By, Jws, Knock, Sample
 from tests.support.scene import Scene
@@ -36,8 +37,13 @@ from tests.support.source import shown, source_files, tree_of
 FURTHER_ACTIONS = {"ssh:revoke-unknown": "revoking a number that the inventory lost (S6)"}
 #: Operations that no route performs.
 WITHOUT_A_ROUTE = {
+    "AnnounceEnds": "the notifying job's",
+    "ContinueRevocation": "the revoking job's",
+    "DeliverEvent": "the notifying job's",
     "PublishKeyRevocationList": "the publishing job's",
     "PublishRevocationList": "the publishing job's",
+    "RotateResponder": "the publishing job's",
+    "ReserveAccountKey": "ACME's, with newAccount and keyChange",
     "ValidateChallenge": "the validating job's",
 }
 #: Routes that answer without a token, by the name of their function.
@@ -49,6 +55,7 @@ PUBLIC_ROUTES = {
     "certificate_der": "a CA certificate",
     "certificate_pem": "a CA certificate",
     "revocation_list": "a CRL",
+    "revocation_list_shard": "a shard of a CRL",
     "read_status": "an OCSP answer to a GET",
     "ask_status": "an OCSP answer to a POST",
     "user_authority_keys": "the keys of SSH authorities for users",
@@ -57,19 +64,40 @@ PUBLIC_ROUTES = {
     "key_revocation_list_signature": "its signature",
     "log_in_universally": "performs LogIn as the identity that the login method verified",
     "answer_acme": "performs as the account that a verified JWS established",
+    "challenge_host": "what a host signs to prove itself; nothing is kept of it",
+    "enrol_ssh_host": "performs EnrolSshHost as the host that proved its keys and a token or certificate",
+    "renew_ssh_host": "performs RenewSshHost as the host that signed with its key",
+    "read_own_logins": "performs ReadHostLogins as the host that signed with its key",
 }
 #: Public routes that perform an operation all the same.
-PUBLIC_AND_PERFORMING = {"log_in_universally", "answer_acme"}
+PUBLIC_AND_PERFORMING = {
+    "log_in_universally",
+    "answer_acme",
+    "enrol_ssh_host",
+    "renew_ssh_host",
+    "read_own_logins",
+}
+#: Operations of theirs that have no other door.
+OF_PUBLIC_ROUTES = {"LogIn", "EnrolSshHost", "RenewSshHost"}
 TIMERS = {
     "audit-sequence": "numbers and signs the trail",
     "idempotency-keys": "forgets answers and keys (S10)",
     "identity-tokens": "forgets tokens long after their end",
+    "x509-deliveries": "forgets the log of what was told after 30 days",
+    "x509-ends": "performs AnnounceEnds as its job",
+    "x509-hashes": "fills the hashes of certificates of an earlier release",
+    "x509-renewals": "performs RenewCertificate as the owner of a kept key (S15)",
     "x509-revocation-lists": "performs PublishRevocationList as its job",
+    "x509-ocsp-responders": "performs RotateResponder as the publishing job",
     "ssh-revocation-lists": "performs PublishKeyRevocationList as its job",
     "acme-nonces": "forgets used nonces (S16)",
     "acme-orders": "forgets orders and authorizations that expired 30 days ago and came to nothing (S8)",
 }
-JOBS = {"acme-validate": "performs ValidateChallenge as its job"}
+JOBS = {
+    "acme-validate": "performs ValidateChallenge as its job",
+    "x509-deliver": "performs DeliverEvent as its job",
+    "x509-revoke-many": "performs ContinueRevocation as its job",
+}
 #: Files that write or audit without the gate: nothing a caller owns, or before there is a caller.
 AROUND_THE_GATE = {
     "ca_service/audit/sequencer.py": "chains what the trail already holds",
@@ -89,7 +117,11 @@ AROUND_THE_GATE = {
     "ca_service/serve/clock.py": "accepts the time, on the console (S23)",
     "ca_service/web/refusals.py": "strangers' refusals, joined (S8)",
     "ca_service/x509/handlers/publish_revocation_list.py": "takes a number for good before it signs (S6)",
+    "ca_service/x509/publication.py": "takes the turn to publish, so that one process does (S6)",
+    "ca_service/x509/life_jobs.py": "forgets old lines of the log of deliveries",
     "ca_service/x509/listener.py": "the certificate of our own listener",
+    "ca_service/x509/renewals.py": "notes why a renewal was refused; the renewal itself is performed",
+    "ca_service/x509/storage/hashes.py": "fills hashes that an earlier release did not know",
     "acme/storage/expired.py": "forgets what expired long ago and came to nothing (S8)",
     "acme/storage/nonces.py": "uses a nonce up, before there is a caller (S16)",
     "ssh_ca/handlers/publish_revocation_list.py": "takes a version for good before it signs (S6)",
@@ -120,7 +152,7 @@ def _root_name(node: ast.expr) -> str:
 def route_handlers(app: Any) -> list[tuple[str, str, Any]]:
     """Return (method, path, handler) of every route."""
     while not isinstance(app, Litestar):
-        app = app._app  # what stands in front of the router routes nothing of its own
+        app = app._make_whole()  # what stands in front of the router routes nothing of its own
     return [
         (str(method), route.path_format, handler)
         for route in app.routes
@@ -230,12 +262,15 @@ def test_every_signed_request_of_acme_has_a_sample() -> None:
     places = {
         (kind, *(("{}",) if has_id else ()), *((verb,) if verb else ()))
         for kind, has_id, verb in acme_door._POST
+        # The further chains of a certificate are read by the operation that reads the first.
+        if not verb.isdecimal()
     }
     assert {tuple(template_of(part) for part in kind) for kind in kinds} == places
 
 
 def test_every_operation_is_performed_at_a_door_or_on_the_list() -> None:
-    at_doors = {sample.operation.__name__ for sample in SAMPLES if sample.knock is not None} | {"LogIn"}
+    at_doors = {sample.operation.__name__ for sample in SAMPLES if sample.knock is not None}
+    at_doors |= OF_PUBLIC_ROUTES
     assert {sample.operation.__name__ for sample in SAMPLES} - at_doors == set(WITHOUT_A_ROUTE)
 
 
@@ -251,6 +286,7 @@ def test_every_route_that_answers_created_honours_an_idempotency_key(scene: Scen
         if isinstance(sample.knock, Knock)
         and (sample.knock.method, sample.knock.template) in creating
         and not sample.operation.idempotent
+        and not sample.operation.reads
     }
     assert forgetful == set()
 
@@ -278,7 +314,7 @@ async def test_every_answer_that_is_kept_is_replayed_as_it_was(
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-@pytest.mark.parametrize("job", [By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER], ids=lambda by: by.value)
+@pytest.mark.parametrize("job", sorted(JOB_CALLERS, key=str), ids=lambda by: by.value)
 def test_a_job_may_do_its_own_verb_and_no_other(scene: Scene, job: By, sample: Sample) -> None:
     caller = Sample(name="job", ask=sample.ask, by=job).caller(scene.a)
     scene.instance.database.commits_fail = True

@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 
+from ca_service.x509.inventory import NameMatch
 from migrations.tables import load_all_tables
 from tests.support.statements import (
     OWNER,
@@ -47,6 +48,7 @@ _OVER_ALL = "housekeeping over all tenants, which shows and changes nothing a ca
 _FOR_EVERYONE = "a public artefact, found by its opaque id"
 _THE_TRAIL = "the sequencer and the verifier go over the whole trail"
 _FOUND_ABOVE = "by the id of a row that was found in its scope just before"
+_IN_ALL_PROJECTS = "a blocked key is refused in the whole organization, a proven one everywhere (S12)"
 #: Statements that do not bind both, and why.
 UNBOUND = {
     "acme.storage.expired:_DROP_AUTHORIZATIONS": _OVER_ALL,
@@ -81,10 +83,23 @@ UNBOUND = {
     "ca_service.identity.token_storage:LIST_TOKENS_OF": "the bootstrap token is no tenant's",
     "ca_service.x509.storage.authorities:_FIND_FIRST_ROOT": "the trust anchor that the instance publishes",
     "ca_service.x509.storage.authorities:_FIND_PUBLIC": _FOR_EVERYONE,
+    "ca_service.x509.storage.channels:_LIST_ALL": _OVER_ALL,
+    "ca_service.x509.storage.deliveries:_LIST_OLD": _OVER_ALL,
     "ca_service.x509.storage.expiring:_COUNT_CERTIFICATES": "counts for the administrator of the instance",
     "ca_service.x509.storage.expiring:_LIST_AUTHORITIES": "for the administrator of the instance",
+    "ca_service.x509.storage.hashes:_LIST_UNFILLED": _OVER_ALL,
+    "ca_service.x509.storage.kept_keys:_LIST_DUE": "found for all; each is renewed as its owner (S15)",
+    "ca_service.x509.storage.refused_keys:_IS_CERTIFIABLE": _IN_ALL_PROJECTS,
+    "ca_service.x509.storage.refused_keys:_IS_NOT_BLOCKED": _IN_ALL_PROJECTS,
+    "ca_service.x509.storage.ocsp_responders:_LIST_CHOOSERS": _OVER_ALL,
     "ca_service.x509.storage.revocation_lists:_FIND_PUBLIC": _FOR_EVERYONE,
+    "ca_service.x509.storage.revocation_lists:_FIND_PUBLIC_DER": _FOR_EVERYONE,
+    "ca_service.x509.storage.revocation_lists:_FIND_PUBLIC_PART": _FOR_EVERYONE,
+    "ca_service.x509.storage.revocation_lists:_FIND_PUBLIC_PART_DER": _FOR_EVERYONE,
     "ca_service.x509.storage.revocation_lists:_LIST_DUE": _OVER_ALL,
+    "ca_service.x509.storage.revocation_lists:_LIST_DUE_PARTS": _OVER_ALL,
+    "ca_service.x509.storage.revocation_lists:_RAISE_NUMBERS": _OVER_ALL,
+    "ca_service.x509.storage.revocation_lists:_RAISE_NUMBERS_OF_PARTS": _OVER_ALL,
     "ssh_ca.storage.authorities:_RAISE_EPOCH": _OVER_ALL,
     "ssh_ca.storage.revocation_lists:_LIST_DUE": _OVER_ALL,
 }
@@ -96,16 +111,25 @@ MADE = {
     "ca_service.identity.token_storage:insert_into": lambda make: make(
         load_all_tables().tables["identity_tokens"]
     ),
+    "ca_service.x509.storage.imports:_search": lambda make: make(
+        "-created_at",
+        ("serial_number", "fingerprint", "key_hash", "expires_before", "imported", "below"),
+        continues=True,
+    ),
     "ca_service.x509.storage.inventory:_search": lambda make: make(
         "-created_at",
-        ("serial_number", "profile", "authority", "expires_before", "revoked", "below"),
+        ("serial_number", "profile", "authority", "expires_before", "revoked", "below-often", "among"),
         continues=True,
+    ),
+    "ca_service.x509.storage.inventory:_first_named": lambda make: make(
+        "-created_at", NameMatch.BELOW, continues=True
     ),
     "ssh_ca.storage.certificates:_find_statement": lambda make: make(("serial_number", "authority")),
     "ssh_ca.storage.certificates:_list_statement": lambda make: make(
         ("key_id", "serial_number", "authority_name", "principal", "after"), None
     ),
     "ssh_ca.storage.certificates:_revoke_statement": lambda make: make(("key_id",)),
+    "ssh_ca.storage.hosts:_list_statement": lambda make: make(True),
 }
 
 

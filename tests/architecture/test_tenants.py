@@ -8,13 +8,14 @@ import pytest
 
 from ca_service.gate.caller import Caller
 from ca_service.kernel.errors import KeywrightError
+from tests.support.sample import JOBS
 from tests.support.samples import IN_A_PLACE, OF_THE_INSTANCE, ON_THINGS, By, Sample
 from tests.support.scene import MARK, Scene, refused
 from tests.support.things import NOWHERE, Things
 
 _ID = re.compile(r"[a-z]+_[0-9a-v]{26}")
 #: Whose rightful caller is somebody of a tenant and not the administrator of the instance.
-_INSIDERS = {By.ACCOUNT, By.NEW_KEY, By.CERTIFICATE_KEY, By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER}
+_INSIDERS = {By.ACCOUNT, By.NEW_KEY, By.CERTIFICATE_KEY, *JOBS}
 _STRANGERS: dict[str, Callable[[Scene, Sample], Caller]] = {
     "administrator-of-B": lambda scene, sample: scene.b.machine,
     "without-a-role": lambda scene, sample: scene.nobody.caller,

@@ -5,10 +5,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from tests.support.command_line import keywright
 from tests.support.server import Server, running_server
@@ -121,6 +123,19 @@ def test_given_a_restore_then_an_ssh_serial_number_that_was_lost_can_be_revoked(
     revoked = restored.server.request("POST", f"{SSH}/revoke", body, token=restored.token)
 
     assert revoked.status == 200
+
+
+def test_given_a_restore_then_a_crl_has_a_number_that_was_never_published(restored: Restored) -> None:
+    body = {"dns_names": ["crl.example"], "profile": "server"}
+    issued = restored.server.request("POST", X509, body, token=restored.token).json()
+    revoke = f"{X509}/{issued['id']}/revoke"
+    assert restored.server.request("POST", revoke, {}, token=restored.token).status == 200
+
+    crl = x509.load_der_x509_crl(restored.server.plain(f"/pki/{issued['authority_id']}/crl").body)
+
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    # A service numbers by the second; in a flood its numbers run ahead of the clock.
+    assert number > datetime.now(UTC).timestamp() + 60 * 60
 
 
 def test_given_a_restore_then_the_trail_is_intact(restored: Restored) -> None:

@@ -212,6 +212,14 @@ def test_given_a_reader_that_has_enough_then_nothing_is_complained_about(person:
 def test_given_profiles_then_they_are_listed(person: Person) -> None:
     listed = person.reads("pki", "profile", "list")
 
-    assert {item["name"] for item in listed} == {"server", "client"}
+    assert {item["name"] for item in listed} == {
+        "server",
+        "client",
+        "server-and-client",
+        "code-signing",
+        "email",
+        "short-lived",
+        "intermediate",
+    }
     assert "server" in person.does("pki", "profile", "list").stdout
     assert json.dumps(listed)

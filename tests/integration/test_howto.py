@@ -140,3 +140,32 @@ def test_given_the_page_on_ocsp_then_openssl_curl_and_gnutls_hear_that_the_certi
     assert printed.count("Response verify OK") == 2
     assert "Certificate Status: good" in printed
     assert '"revocation_pointers":["crl","ocsp"]' in printed
+
+
+def test_given_the_page_on_revocation_lists_then_a_shard_is_verified_and_refuses_the_revoked(
+    reader: Reader,
+) -> None:
+    printed = reader.types("revocation-lists")
+    assert printed.count("spread/certificate.pem: OK") == 1
+    assert "certificate revoked" in printed
+    assert "http://mirror.example/spread-" in printed
+    assert "Only User Certificates" in printed
+    assert "304" in printed
+
+
+def test_given_the_page_on_authorities_then_chains_verify_and_a_name_outside_is_refused(
+    reader: Reader,
+) -> None:
+    printed = reader.types("authorities")
+    assert "www/certificate.pem: OK" in printed
+    assert "theirs/certificate.pem: OK" in printed
+    assert "www.example.org lies outside what the authority may certify (corp.example)" in printed
+    assert "corp-web has 2 chains now" in printed
+    assert "corp-web-old is retired, for good" in printed
+
+
+def test_given_the_page_on_profiles_then_one_is_made_used_and_a_key_blocked(reader: Reader) -> None:
+    printed = reader.types("certificate-profiles")
+    assert "dns:**.example.com" in printed
+    assert (reader.folder / "web" / "certificate.pem").exists()
+    assert "private-key" in printed

@@ -12,6 +12,7 @@ UNWANTED = (
     "asyncssh",
     "typer",
     "rich",
+    "pkcs11",
     "pydantic",
     "josepy",
     "alembic",

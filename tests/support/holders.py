@@ -34,19 +34,26 @@ from ca_service.identity.operations import CreateClientSecret, CreateIdentity, L
 from ca_service.kernel.secret_value import SecretValue
 from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.names import Name, NameKind
+from ca_service.x509.built_in_profiles import SERVER_SETTINGS
 from ca_service.x509.operations import (
+    BlockKey,
+    ConfigurePublishing,
     CreateAuthority,
     CreateProfile,
     IssueCertificate,
     KeyRequest,
     ListCertificates,
+    RollOverAuthority,
 )
-from ca_service.x509.profiles import SERVER_SETTINGS
+from ca_service.x509.publishing import ResponderKind
 from ssh_ca.certificates import CertificateType
 from ssh_ca.operations import CreateSshAuthority, CreateSshProfile, IssueSshCertificate
 from ssh_ca.profiles import USER_SETTINGS
 from tests.support.acme_client import ClientKey, make_csr, sign_key_change
+from tests.support.external_ca import ExternalCa, der
+from tests.support.host_holders import make_hosts
 from tests.support.instance import ADDRESS, URL, Instance
+from tests.support.life_holders import make_life
 from tests.support.ssh_ground import key_line
 from tests.support.things import Things, account_key
 
@@ -65,6 +72,8 @@ class Holder(Struct, frozen=True, kw_only=True):
     new_key: Caller
     new_account_key: ClientKey
     certificate_key: Caller
+    ssh_host: Caller
+    new_ssh_host: Caller
 
 
 async def make_holder(instance: Instance, slug: str) -> Holder:
@@ -84,6 +93,7 @@ class _Maker:
         secret = await self._make_machine()
         await self._make_certificates()
         await self._make_ssh()
+        host, newcomer = await make_hosts(self._instance, self._slug, tenant, self._facts)
         machine_login = login_of(self._facts["identity"], self._facts["client_secret"], tenant)
         issued = await self._instance.perform(LogIn(), machine_login)
         machine = await self._instance.authenticate(issued.access_token)
@@ -103,6 +113,8 @@ class _Maker:
             new_key=_key_without_account(things, tenant, new_key),
             new_account_key=new_key,
             certificate_key=certificate_key,
+            ssh_host=host,
+            new_ssh_host=newcomer,
         )
 
     async def _make_places(self) -> Tenant:
@@ -160,23 +172,42 @@ class _Maker:
         issuing = await perform(
             CreateAuthority(project=project, name=f"{slug}-issuing", parent=f"{slug}-root")
         )
+        await perform(
+            ConfigurePublishing(project=project, name=f"{slug}-issuing", responder=ResponderKind.DELEGATED)
+        )
         settings = msgspec.structs.replace(SERVER_SETTINGS, authority=f"{slug}-issuing")
         await perform(CreateProfile(project=project, name=f"{slug}-server", settings=settings))
         request = KeyRequest(names=(Name(NameKind.DNS, f"www.{slug}.test"),))
         issued = await perform(IssueCertificate(project=project, profile=f"{slug}-server", request=request))
+        outer = await perform(
+            CreateAuthority(project=project, name=f"{slug}-outer", has_external_parent=True)
+        )
+        assert outer.csr_pem is not None
+        elsewhere = ExternalCa(f"{slug} elsewhere", outer.authority.created_at)
+        await perform(RollOverAuthority(project=project, name=f"{slug}-root", successor=f"{slug}-root-next"))
+        blocked = await perform(BlockKey(project=project, key_hash=hashlib.sha256(slug.encode()).digest()))
         facts |= {
+            "blocked_key": blocked.id,
             "root_authority": f"{slug}-root",
+            "outer_authority": f"{slug}-outer",
+            "outer_certificate_der": der(elsewhere.answer(outer.csr_pem)),
             "authority": f"{slug}-issuing",
             "authority_id": issuing.authority.id,
             "profile": f"{slug}-server",
+            "profile_version": 1,
             "certificate": issued.id,
             "serial_number": issued.serial_number,
         }
+        await make_life(self._instance, slug, elsewhere, facts)
 
     async def _make_ssh(self) -> None:
         slug, facts, perform = self._slug, self._facts, self._instance.perform
         project = facts["project"]
         await perform(CreateSshAuthority(project=project, name=f"{slug}-ssh", type=CertificateType.USER))
+        successor = CreateSshAuthority(
+            project=project, name=f"{slug}-ssh-next", type=CertificateType.USER, succeeds=f"{slug}-ssh"
+        )
+        await perform(successor)
         settings = msgspec.structs.replace(USER_SETTINGS, authority=f"{slug}-ssh")
         await perform(
             CreateSshProfile(
@@ -194,10 +225,12 @@ class _Maker:
         )
         facts |= {
             "ssh_authority": f"{slug}-ssh",
+            "ssh_successor": f"{slug}-ssh-next",
             "ssh_profile": f"{slug}-user",
             "ssh_certificate": issued.id,
             "ssh_serial_number": issued.serial_number,
             "ssh_key_id": issued.key_id,
+            "ssh_certificate_line": issued.certificate,
         }
 
     async def _sign_in_as(self, machine: Caller) -> None:

@@ -28,9 +28,16 @@ class By(Enum):
     ACCOUNT = "account"
     NEW_KEY = "new key"
     CERTIFICATE_KEY = "certificate key"
+    SSH_HOST = "ssh host"
+    NEW_SSH_HOST = "new ssh host"
     VALIDATOR = "acme-validate"
     PUBLISHER = "x509-publish"
     SSH_PUBLISHER = "ssh-publish"
+    REVOKER = "x509-revoke"
+    NOTIFIER = "x509-notify"
+
+
+JOBS = frozenset({By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER, By.REVOKER, By.NOTIFIER})
 
 
 class Knock(Struct, frozen=True):
@@ -94,7 +101,7 @@ class Sample(Struct, frozen=True, kw_only=True):
         """Return the rightful caller."""
         if self.by is By.ADMINISTRATOR:
             return ADMINISTRATOR
-        if self.by in {By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER}:
+        if self.by in JOBS:
             return _job(self.by.value, holder)
         own = {
             By.MACHINE: holder.machine,
@@ -102,6 +109,8 @@ class Sample(Struct, frozen=True, kw_only=True):
             By.ACCOUNT: holder.account,
             By.NEW_KEY: holder.new_key,
             By.CERTIFICATE_KEY: holder.certificate_key,
+            By.SSH_HOST: holder.ssh_host,
+            By.NEW_SSH_HOST: holder.new_ssh_host,
         }
         return own[self.by]
 

@@ -7,7 +7,7 @@ two-tenant suite go through this list; an operation or a route that is not in it
 """
 
 from tests.support.sample import By, Jws, Knock, Sample
-from tests.support.samples_of import acme, governance, identity, ssh, x509
+from tests.support.samples_of import acme, governance, identity, ssh, x509, x509_life
 
 __all__ = ["IN_A_PLACE", "OF_THE_INSTANCE", "ON_THINGS", "SAMPLES", "By", "Jws", "Knock", "Sample"]
 
@@ -15,6 +15,7 @@ SAMPLES: tuple[Sample, ...] = (
     *governance.SAMPLES,
     *identity.SAMPLES,
     *x509.SAMPLES,
+    *x509_life.SAMPLES,
     *ssh.SAMPLES,
     *acme.SAMPLES,
 )

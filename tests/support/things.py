@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from acme.wire.keys import AccountKey, parse_jwk
 from tests.support.acme_client import ClientKey, make_csr, sign_key_change
+from tests.support.ssh_ground import unknown_certificate_line
 
 
 class Things(Struct, frozen=True, kw_only=True):
@@ -33,16 +34,36 @@ class Things(Struct, frozen=True, kw_only=True):
     candidate: str
     policy: str
     root_authority: str
+    #: An authority that waits for its certificate, and that certificate.
+    outer_authority: str
+    outer_certificate_der: bytes
     authority: str
     authority_id: str
     profile: str
+    profile_version: int
     certificate: str
     serial_number: str
+    blocked_key: str
+    #: A certificate whose key is kept; it alone is meant by the mass revocation, which is under way.
+    kept_certificate: str
+    imported_certificate: str
+    mass_revocation: str
+    channel: str
+    channel_id: str
+    delivery: str
     ssh_authority: str
+    ssh_successor: str
     ssh_profile: str
     ssh_certificate: str
     ssh_serial_number: int
     ssh_key_id: str
+    ssh_certificate_line: str
+    ssh_host: str
+    ssh_host_token: str
+    ssh_spare_token: str
+    ssh_new_host: str
+    ssh_host_profile: str
+    ssh_mapping: str
     directory: str
     directory_slug: str
     external_key: str
@@ -105,16 +126,34 @@ def _nowhere(slug: str) -> Things:
         candidate=f"idn_{_NO_ID}",
         policy=f"pol_{_NO_ID}",
         root_authority=slug,
+        outer_authority=slug,
+        outer_certificate_der=_unknown_certificate(builder, key),
         authority=slug,
         authority_id=f"ca_{_NO_ID}",
         profile=slug,
+        profile_version=1,
         certificate=f"crt_{_NO_ID}",
         serial_number="7" * 40,
+        blocked_key=f"blk_{_NO_ID}",
+        kept_certificate=f"crt_{_NO_ID}",
+        imported_certificate=f"imp_{_NO_ID}",
+        mass_revocation=f"rvk_{_NO_ID}",
+        channel=slug,
+        channel_id=f"chn_{_NO_ID}",
+        delivery=f"dlv_{_NO_ID}",
         ssh_authority=slug,
+        ssh_successor=slug,
         ssh_profile=slug,
         ssh_certificate=f"scr_{_NO_ID}",
         ssh_serial_number=999_999,
         ssh_key_id=f"idn_{_NO_ID}",
+        ssh_certificate_line=unknown_certificate_line(),
+        ssh_host=f"shh_{_NO_ID}",
+        ssh_host_token=f"hst_{_NO_ID}",
+        ssh_spare_token=f"hst_{_NO_ID}",
+        ssh_new_host=f"{slug}.test",
+        ssh_host_profile=slug,
+        ssh_mapping=f"slm_{_NO_ID}",
         directory=f"dir_{_NO_ID}",
         directory_slug=slug,
         external_key=f"eab_{_NO_ID}",

@@ -13,7 +13,7 @@ from ca_service.gate.caller import Caller, CallerKind
 from ca_service.gate.handler import Call
 from ca_service.gate.operation import Operation
 from ca_service.gate.port import Child, Outcome, RequestContext
-from ca_service.kernel.clock import SystemClock
+from ca_service.kernel.clock import Clock, SystemClock
 from ca_service.kernel.errors import UnauthenticatedError
 from ca_service.kernel.identifiers import RandomIdentifiers
 from ca_service.kernel.randomness import SystemRandomness
@@ -106,8 +106,9 @@ class InProcess:
         app: AsgiApp | None = None,
         plain: bool = False,
         log: io.StringIO | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        clock = SystemClock()
+        clock = clock or SystemClock()
         identifiers = RandomIdentifiers(clock, SystemRandomness())
         self.gate = gate or FakeGate()
         self.trail = FakeTrail()

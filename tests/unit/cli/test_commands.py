@@ -37,7 +37,7 @@ def sentence(capsys: pytest.CaptureFixture[str]) -> str:
         ("pki certificate issue --authority a --ca-id b --common-name c", "--ca-id"),
         ("pki certificate issue --csr x.csr --common-name a.example", "--csr"),
         ("pki certificate issue --csr x.csr --alt-names a.example", "--csr"),
-        ("ssh sign id.pub", "--principals"),
+        ("ssh sign --principals ops", "KEY.pub"),
         ("ssh certificate revoke", "--key-id"),
         ("ssh certificate revoke --serial-number 1", "--authority"),
         ("ssh certificate revoke --serial-number 1 --authority ssh-user --key-id alice", "--key-id"),
