@@ -1,6 +1,7 @@
 """The policy engine: every question of the gate is decided here, from the policies of one generation."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import cedarpy
 
@@ -59,13 +60,11 @@ class PolicyEngine:
         `mac_key` is `custody.mac_key(storage.MAC_PURPOSE)`; `reserved_names` are the hosts of the public URLs
         (S11). Raises SchemaError if the schema or a built-in policy does not hold together.
         """
-        self.schema = PolicySchema(schema)
         self._database = database
         self._identifiers = identifiers
         reserved = reserved_names_policy(reserved_names)
-        texts = [*built_ins] if reserved is None else [*built_ins, reserved]
-        compiled = _compile_built_ins(self.schema, texts)
-        _verify_roles(self.schema)
+        texts = (*built_ins,) if reserved is None else (*built_ins, reserved)
+        self.schema, compiled = _verified(schema, texts)
         self._source = PolicySource(database, mac_key, compiled, self.schema.groups)
         self._decisions: GenerationCache[_Key, Decision] = GenerationCache(_CACHED_DECISIONS)
         self._entities: BoundedCache[_EntitiesKey, cedarpy.Entities] = BoundedCache(_CACHED_ENTITIES)
@@ -194,16 +193,29 @@ class PolicyEngine:
         self._shapes.add(shape)
 
 
-def _compile_built_ins(schema: PolicySchema, policies: list[BuiltInPolicy]) -> list[CompiledPolicy]:
+def _compile_built_ins(
+    schema: PolicySchema, policies: tuple[BuiltInPolicy, ...]
+) -> tuple[CompiledPolicy, ...]:
     if len({policy.id for policy in policies}) != len(policies):
         raise SchemaError("two built-in policies have the same id")
-    compiled = []
+    compiled: list[CompiledPolicy] = []
     for policy in policies:
         try:
             compiled.append(schema.verify_policy(policy.id, policy.text))
         except PolicyRefusedError as error:
             raise SchemaError(f"the built-in policy {policy.id} is refused: {error.detail}") from error
-    return compiled
+    return tuple(compiled)
+
+
+@lru_cache(maxsize=4)
+def _verified(
+    schema: str, policies: tuple[BuiltInPolicy, ...]
+) -> tuple[PolicySchema, tuple[CompiledPolicy, ...]]:
+    """Return what comes with the code, checked once in a process: nothing of it ever changes."""
+    parsed = PolicySchema(schema)
+    compiled = _compile_built_ins(parsed, policies)
+    _verify_roles(parsed)
+    return parsed, compiled
 
 
 def _verify_roles(schema: PolicySchema) -> None:
