@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --no-input --quiet
 ARGS ?=
+# Many tests wait for a client or a server: one worker more than there are cores keeps those busy.
+WORKERS ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
 # Compiling everything anew would take each start of the service a second, and the tests start it often.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -19,7 +21,7 @@ serve: $(VENV)/.installed ## install into .venv if needed and run the service on
 test: ## run everything: checks, then all tests with their real servers and clients
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-test $(VENV)/.packages
 	@$(MAKE) --no-print-directory check-form
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: check-form ## ruff, mypy --strict and import contracts
 	@$(BIN)/mypy

@@ -104,10 +104,12 @@ class Sshd:
         """Tell whether sshd said these words."""
         return any(words in line for line in self.log)
 
-    def says(self, words: str, since: int = 0) -> bool:
-        """Tell whether sshd says these words, in its log from `since` on; waits a moment for it to."""
+    def says(self, *words: str, since: int = 0) -> bool:
+        """Tell whether sshd says one of these, in its log from `since` on; waits a moment for it to."""
         with self._grown:
-            return self._grown.wait_for(lambda: any(words in line for line in self.log[since:]), timeout=5)
+            return self._grown.wait_for(
+                lambda: any(each in line for line in self.log[since:] for each in words), timeout=5
+            )
 
     def stop(self) -> None:
         """End sshd, once, and read the rest of its log."""

@@ -83,7 +83,7 @@ class SshdWorld:
         """Log in, and return once sshd has logged the end of it."""
         since = len(self.sshd.log)
         ssh = self.sshd.login(key, certificate, command, *options, port=port)
-        assert any(self.sshd.says(words, since) for words in _ENDS), ssh
+        assert self.sshd.says(*_ENDS, since=since), ssh
         return Visit(ssh, "".join(self.sshd.log[since:]))
 
     def _further(self) -> str:
