@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,14 @@ def test_201_with_location_status_pending_expires_identifiers_authorizations_fin
     ]
     assert len(body["authorizations"]) == 2
     assert body["finalize"] == f"{location(made)}/finalize"
+
+
+def test_token_at_least_128_bits_base64url_unique_per_challenge(client: AcmeClient) -> None:
+    made = order(client, "a.example", "b.example").json()
+    challenges = [each for url in made["authorizations"] for each in client.post(url).json()["challenges"]]
+    tokens = [each["token"] for each in challenges]
+    assert len(set(tokens)) == len(tokens) > 2
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", token) for token in tokens), tokens
 
 
 def test_compound_where_kinds_of_refusal_differ_one_subproblem_for_each_name(client: AcmeClient) -> None:
