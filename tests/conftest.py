@@ -94,8 +94,10 @@ def postgresql_cluster() -> Iterator[PostgresqlCluster]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_cluster: PostgresqlCluster) -> PostgresqlTemplate:
-    return PostgresqlTemplate(postgresql_cluster)
+def postgresql_template(postgresql_cluster: PostgresqlCluster) -> Iterator[PostgresqlTemplate]:
+    template = PostgresqlTemplate(postgresql_cluster)
+    yield template
+    template.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -15,6 +15,8 @@ from migrations.tables import load_all_tables
 from tests.support.postgresql import PostgresqlCluster
 
 if TYPE_CHECKING:
+    import psycopg
+
     from ca_service.database.postgresql import PostgresqlDatabase
 
 
@@ -26,6 +28,9 @@ class SqliteTemplate:
         self._file = folder / "template.db"
         engine = create_engine(f"sqlite:///{self._file}")
         METADATA.create_all(engine)
+        with engine.connect() as connection:
+            # As the service would make it, which waits for the disk.
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         engine.dispose()
 
     def copy_to(self, folder: Path) -> Path:
@@ -50,19 +55,30 @@ class PostgresqlTemplate:
         with psycopg.connect(self.url, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+        self._emptying = self._prepare()
 
     def empty(self) -> str:
         """Empty all tables and return the URL."""
+        if self._emptying.closed:
+            self._emptying = self._prepare()
+        self._emptying.execute("SELECT pg_temp.empty()")
+        return self.url
+
+    def close(self) -> None:
+        """Let the server go."""
+        self._emptying.close()
+
+    def _prepare(self) -> "psycopg.Connection[Any]":
+        """Return a session that keeps the plans: making a hundred of them for each test took 20 ms."""
         import psycopg
 
-        names = [f'"{table.name}"' for table in METADATA.sorted_tables]
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            # Without the triggers of foreign keys the order does not matter.
-            script = "SET session_replication_role = replica; " + "".join(
-                f"DELETE FROM {name}; " for name in names
-            )
-            connection.execute(script.encode())
-        return self.url
+        deletions = " ".join(f'DELETE FROM public."{table.name}";' for table in METADATA.sorted_tables)
+        session = psycopg.connect(self.url, autocommit=True)
+        # Without the triggers of foreign keys the order does not matter.
+        session.execute("SET session_replication_role = replica")
+        function = "CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS"
+        session.execute(f"{function} $$ BEGIN {deletions} END $$".encode())
+        return session
 
 
 async def open_sqlite(path: Path, clock: Clock) -> SqliteDatabase:
