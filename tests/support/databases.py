@@ -28,9 +28,6 @@ class SqliteTemplate:
         self._file = folder / "template.db"
         engine = create_engine(f"sqlite:///{self._file}")
         METADATA.create_all(engine)
-        with engine.connect() as connection:
-            # As the service would make it, which waits for the disk.
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         engine.dispose()
 
     def copy_to(self, folder: Path) -> Path:
@@ -59,9 +56,15 @@ class PostgresqlTemplate:
 
     def empty(self) -> str:
         """Empty all tables and return the URL."""
-        if self._emptying.closed:
+        import psycopg
+
+        try:
+            self._emptying.execute("SELECT pg_temp.empty()")
+        except psycopg.OperationalError:
+            # A test of faults stopped the server meanwhile.
+            self._emptying.close()
             self._emptying = self._prepare()
-        self._emptying.execute("SELECT pg_temp.empty()")
+            self._emptying.execute("SELECT pg_temp.empty()")
         return self.url
 
     def close(self) -> None:
