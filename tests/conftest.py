@@ -23,6 +23,9 @@ Tests below tests/contract get both engines by asking for `database`; keep one r
 
 import asyncio
 import inspect
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,10 +34,39 @@ import pytest
 from ca_service.database.port import Database
 from tests.support.databases import PostgresqlTemplate, SqliteTemplate, open_postgresql, open_sqlite
 from tests.support.fakes.kernel import FakeClock, FakeIdentifiers, FakeRandomness
+from tests.support.memory_folder import make_memory_folder
 from tests.support.postgresql import PostgresqlCluster
 
 _TEST_SECONDS = 60
 _LONG = Path(__file__).parent / "integration"
+
+
+_MEMORY_FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have tests write to memory where there is enough of it, unless `--basetemp` says where."""
+    if hasattr(config, "workerinput") or config.option.basetemp is not None:
+        return
+    folder = make_memory_folder()
+    if folder is not None:
+        config.stash[_MEMORY_FOLDER] = folder
+        config.option.basetemp = str(folder / "tests")
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep the folder for whoever looks into what failed."""
+    if exitstatus != pytest.ExitCode.OK:
+        session.config.stash[_MEMORY_FOLDER] = Path()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder in memory."""
+    folder = config.stash.get(_MEMORY_FOLDER, Path())
+    if folder != Path():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
