@@ -27,7 +27,7 @@ from ca_service.policy.question import (
 )
 from ca_service.policy.schema import ACTION_GROUPS, PolicySchema
 from ca_service.policy.sets import BuiltInPolicy, reserved_names_policy, role_policy
-from ca_service.policy.slices import PolicySource, Slice
+from ca_service.policy.slices import NAME, PolicySource, Slice
 from ca_service.policy.storage import raise_generation, read_generation, require_generation
 from ca_service.policy.values import Access, Decision, Entity, Principal
 
@@ -36,6 +36,7 @@ _CACHED_ENTITIES = 512
 _EMPTY_SET = cedarpy.PolicySet.from_str("")
 _EntitiesKey = tuple[Principal, str, Place, Entity, bytes]
 _Key = tuple[Principal, str, Entity, Tenant | None, bytes]
+_Alike = tuple[Principal, str, str, Place, tuple[str, ...]]
 
 
 class PolicyEngine:
@@ -67,6 +68,7 @@ class PolicyEngine:
         self.schema, compiled = _verified(schema, texts)
         self._source = PolicySource(database, mac_key, compiled, self.schema.groups)
         self._decisions: GenerationCache[_Key, Decision] = GenerationCache(_CACHED_DECISIONS)
+        self._permits: GenerationCache[_Alike, Decision] = GenerationCache(_CACHED_DECISIONS)
         self._entities: BoundedCache[_EntitiesKey, cedarpy.Entities] = BoundedCache(_CACHED_ENTITIES)
         self._shapes: set[Shape] = set()
         self._seen: tuple[int, int] | None = None
@@ -78,6 +80,11 @@ class PolicyEngine:
         question does not fit the schema, IntegrityError if a policy that may govern it was changed outside.
         """
         generation = await self.current_generation()
+        alike = await self._alike(generation, principal, access)
+        if alike is not None:
+            decision = self._permits.get(generation, alike)
+            if decision is not None:
+                return decision
         resource = access.resource
         key = (principal, access.action, resource.entity, resource.tenant, canonical_facts(access))
         decision = self._decisions.get(generation, key)
@@ -85,8 +92,25 @@ class PolicyEngine:
             question, policies = await self._question(generation, principal, access)
             self._verify_shape(principal, access, question)
             decision = self._decided(generation, policies, question)
-            self._decisions.put(generation, key, decision)
+            if alike is not None and decision.allowed:
+                self._permits.put(generation, alike, decision)
+            else:
+                self._decisions.put(generation, key, decision)
         return decision
+
+    async def _alike(self, generation: int, principal: Principal, access: Access) -> _Alike | None:
+        """Return what questions have in common that one permit answers, None for a question of its own.
+
+        A denial is never shared: its sentence names what was asked for.
+        """
+        if access.ttl is not None or NAME in access.context:
+            return None
+        resource = access.resource
+        place = place_of(resource)
+        if not (await self._slice(generation, principal, access.action, place)).is_alike_for_all:
+            return None
+        facts = (*resource.attributes, *access.context)
+        return principal, access.action, resource.entity.type, place, facts
 
     async def reaches(self, principal: Principal, action: str, tenant: Tenant) -> bool:
         """Tell whether any policy may let the principal do this to anything in a project.
@@ -128,7 +152,7 @@ class PolicyEngine:
         """Let the transaction end with `otherwise()` unless decisions of this generation hold in it."""
 
         def is_stale() -> Exception:
-            self._forget()  # so that deciding again sees what the transaction saw, notified or not
+            self.forget_generation()
             return otherwise()
 
         require_generation(transaction, generation, is_stale)
@@ -137,19 +161,18 @@ class PolicyEngine:
         """Make every earlier decision stale, everywhere, with the commit of this transaction."""
         await raise_generation(transaction)
         transaction.announce()
-        transaction.on_commit(self._forget)
+        transaction.on_commit(self.forget_generation)
 
-    def _forget(self) -> None:
+    def forget_generation(self) -> None:
+        """Read the generation anew, so that deciding again sees what a transaction saw, notified or not."""
         self._seen = None
 
     async def _question(
         self, generation: int, principal: Principal, access: Access
     ) -> tuple[Question, tuple[CompiledPolicy, ...]]:
-        if access.action not in self.schema.groups:
-            raise QuestionError(f"no module's schema declares the action {access.action}")
         resource = access.resource
         place = place_of(resource)
-        found: Slice = await self._source.slice(generation, principal, access.action, place)
+        found = await self._slice(generation, principal, access.action, place)
         ancestors, context = place.ancestors, context_of(access)
         policies = tuple(
             [
@@ -164,6 +187,11 @@ class PolicyEngine:
             entities = entities_with(found.around, resource, place)
             self._entities.put(key, entities)
         return Question(principal, access, context, entities), policies
+
+    async def _slice(self, generation: int, principal: Principal, action: str, place: Place) -> Slice:
+        if action not in self.schema.groups:
+            raise QuestionError(f"no module's schema declares the action {action}")
+        return await self._source.slice(generation, principal, action, place)
 
     def _decided(self, generation: int, policies: tuple[CompiledPolicy, ...], question: Question) -> Decision:
         verdict = evaluate(policies, question)

@@ -31,6 +31,12 @@ class Scope(Struct, frozen=True):
     actions: frozenset[str] | None
     resource: Side
 
+    @property
+    def tells_resources_apart(self) -> bool:
+        """Tell whether resources of one type, in one place, may match differently."""
+        side = self.resource
+        return side.exactly is not None or (side.within is not None and side.within.type not in _TENANT_TYPES)
+
     def speaks_of_action(self, action: str, groups: Collection[str]) -> bool:
         """Tell whether an action that is in `groups` can match."""
         return self.actions is None or action in self.actions or not self.actions.isdisjoint(groups)

@@ -14,12 +14,20 @@ from ca_service.policy.sets import BuiltInPolicy, role_policy
 from ca_service.policy.storage import policies_around
 from ca_service.policy.values import Entity, Principal
 
+#: What the context of a question about one name holds.
+NAME = "name"
+
 
 class Slice(Struct, frozen=True):
-    """The policies for one principal, action and place, and the entities around the question."""
+    """The policies for one principal, action and place, and the entities around the question.
+
+    `is_alike_for_all`: of those that can speak to a question without a name in its context, none tells one
+    resource of a type from another or looks at the context.
+    """
 
     policies: tuple[CompiledPolicy, ...]
     around: Around
+    is_alike_for_all: bool
 
     def lets_in(self, ancestors: Collection[Entity]) -> bool:
         """Tell whether some permit may let the principal do this to something below these ancestors.
@@ -29,6 +37,10 @@ class Slice(Struct, frozen=True):
         if any(policy.is_forbid and _takes_in_all(policy, ancestors) for policy in self.policies):
             return False
         return not all(policy.is_forbid for policy in self.policies)
+
+
+def _tells_apart(policy: CompiledPolicy) -> bool:
+    return bool(policy.conditions) or policy.scope.tells_resources_apart
 
 
 def _takes_in_all(policy: CompiledPolicy, ancestors: Collection[Entity]) -> bool:
@@ -85,7 +97,8 @@ class PolicySource:
             if policy.scope.speaks_of_action(action, groups)
             and policy.scope.speaks_to(principal.entity, parents)
         )
-        return Slice(speaking, around(principal, action, groups, place))
+        alike = not any(_tells_apart(policy) for policy in speaking if NAME not in policy.requires)
+        return Slice(speaking, around(principal, action, groups, place), alike)
 
     async def _load(self, place: Place) -> tuple[CompiledPolicy, ...]:
         rows = await policies_around(self._database, self._mac_key, place.organization, place.project)

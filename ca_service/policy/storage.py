@@ -97,15 +97,11 @@ _AROUND = statement(
     .order_by(_P.id)
 )
 _READ_GENERATION = statement(select(GENERATIONS.c.generation).where(GENERATIONS.c.id == "instance"))
-# No row reads as generation 0.
-_CONFIRM_GENERATION = statement(
-    select(literal(1)).where(
-        func.coalesce(
-            select(GENERATIONS.c.generation).where(GENERATIONS.c.id == "instance").scalar_subquery(), 0
-        )
-        == bindparam("expected")
-    )
-)
+#: Holds while the generation is the one bound as `expected`; no row reads as generation 0.
+GENERATION_HOLDS = func.coalesce(
+    select(GENERATIONS.c.generation).where(GENERATIONS.c.id == "instance").scalar_subquery(), 0
+) == bindparam("expected", type_=BigInteger)
+_CONFIRM_GENERATION = statement(select(literal(1)).where(GENERATION_HOLDS))
 _START_GENERATION = statement(insert_if_absent(GENERATIONS, "id", "generation", conflict=("id",)))
 _RAISE_GENERATION = statement(
     update(GENERATIONS).where(GENERATIONS.c.id == "instance").values(generation=GENERATIONS.c.generation + 1)

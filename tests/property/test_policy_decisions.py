@@ -5,12 +5,15 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import cedarpy
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca_service.policy.cedar_text import cedar_string
+from ca_service.policy.names import parse_dns_name
+from ca_service.policy.values import Access, Entity, Resource
 from ca_service.policy.wildcards import names_below
-from tests.support.fakes.policy import FakePolicyDatabase, identity, issuing, make_engine
+from tests.support.fakes.policy import TENANT, FakePolicyDatabase, identity, issuing, make_engine
 
 PERMIT = 'permit(principal, action == Action::"x509:issue", resource)'
 ANNOTATIONS = st.tuples(
@@ -46,6 +49,53 @@ def test_adding_a_permit_never_refuses_or_shortens(
     assert still_allowed
     assert still_approvals <= approvals
     assert ttl is None or longest >= ttl
+
+
+TEXTS = st.sampled_from(
+    [
+        f"{PERMIT};",
+        '@max_ttl("8h") permit(principal, action == Action::"x509:issue", resource is Authority);',
+        'permit(principal, action, resource == Authority::"aut_1");',
+        'permit(principal, action, resource in Project::"prj_1");',
+        'permit(principal, action, resource) when { resource has name && resource.name == "a" };',
+        'permit(principal, action, resource) when { context.profile == "server" };',
+        'forbid(principal, action, resource == Authority::"aut_2");',
+        'forbid(principal, action, resource) when { context has ttl && context.ttl > duration("9h") };',
+        'forbid(principal, action, resource) when { context has name && context.name.value == "x.c" };',
+    ]
+)
+QUESTIONS = st.builds(
+    lambda resource, attributes, profile, name, ttl: issuing(
+        name,
+        ttl=ttl,
+        profile=profile,
+        resource=Resource(Entity("Authority", resource), "authority", TENANT, attributes),
+    ),
+    st.sampled_from(["aut_1", "aut_2", "aut_3"]),
+    st.sampled_from([{}, {"name": "a"}, {"name": "b"}]),
+    st.sampled_from(["server", "client"]),
+    st.sampled_from([None, parse_dns_name("x.c"), parse_dns_name("*.c")]),
+    st.sampled_from([None, timedelta(hours=1), timedelta(hours=10)]),
+)
+
+
+@given(texts=st.lists(TEXTS, max_size=4), questions=st.lists(QUESTIONS, min_size=2, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_an_answer_does_not_depend_on_what_was_asked_before(
+    texts: list[str], questions: list[Access]
+) -> None:
+    rows = FakePolicyDatabase()
+    for text in texts:
+        rows.store(text)
+
+    async def verify() -> None:
+        engine = make_engine(rows)
+        for question in [*questions, *questions]:
+            told = await engine.decide(identity(), question)
+            afresh = await make_engine(rows).decide(identity(), question)
+            assert told == msgspec.structs.replace(afresh, id=told.id)
+
+    asyncio.run(verify())
 
 
 LABELS = st.text(alphabet="abx", min_size=1, max_size=4)

@@ -55,6 +55,29 @@ async def test_a_stored_policy_permits_and_is_named_by_its_row(
     assert (decision.allowed, decision.policies) == (True, (policy_id,))
 
 
+async def test_one_permit_answers_for_all_resources_that_no_policy_tells_apart(
+    engine: PolicyEngine, rows: FakePolicyDatabase
+) -> None:
+    rows.store(ISSUE)
+    first = await engine.decide(identity(), issuing(resource=_authority("aut_1")))
+    second = await engine.decide(identity(), issuing(resource=_authority("aut_2"), profile="client"))
+    assert first.allowed
+    assert second.id == first.id
+
+
+async def test_no_denial_answers_for_another_resource(engine: PolicyEngine) -> None:
+    answers = [await engine.decide(identity(), issuing(resource=_authority(name))) for name in "ab"]
+    assert answers[0].id != answers[1].id
+
+
+async def test_a_policy_that_names_a_resource_permits_no_other(
+    engine: PolicyEngine, rows: FakePolicyDatabase
+) -> None:
+    rows.store('permit(principal, action == Action::"x509:issue", resource == Authority::"aut_1");')
+    answers = [await engine.decide(identity(), issuing(resource=_authority(f"aut_{n}"))) for n in (1, 2)]
+    assert [answer.allowed for answer in answers] == [True, False]
+
+
 async def test_a_forbid_wins_over_every_permit(engine: PolicyEngine, rows: FakePolicyDatabase) -> None:
     rows.store(ISSUE)
     forbid = rows.store(
@@ -266,3 +289,7 @@ def test_a_name_of_another_type_is_found_at_start() -> None:
         principal: [User], resource: [Project], context: { name: String } };"""
     with pytest.raises(SchemaError, match="name"):
         make_engine(FakePolicyDatabase(), schema=SCHEMA + fragment)
+
+
+def _authority(name: str) -> Resource:
+    return Resource(Entity("Authority", name), "authority", TENANT)
