@@ -95,8 +95,11 @@ class Database(Protocol):
     async def scan(self, statement: Statement, /, **parameters: Value) -> list[Row]:
         """Return all rows of a read that may take long; it never stalls the event loop."""
 
-    async def append(self, statement: Statement, /, **parameters: Value) -> None:
-        """Insert one row and return once it is durable; rows of concurrent callers share one commit."""
+    async def append(self, statement: Statement, /, **parameters: Value) -> bool:
+        """Insert one row and return once it is durable; rows of concurrent callers share one commit.
+
+        Tells whether the row was inserted: a statement may make that depend on what it finds.
+        """
 
     async def begin(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in a transaction and return its answer once that is durable.

@@ -124,9 +124,9 @@ class PostgresqlDatabase:
         finally:
             await self._sessions.give_back(session)
 
-    async def append(self, statement: Statement, /, **parameters: Value) -> None:
+    async def append(self, statement: Statement, /, **parameters: Value) -> bool:
         self._count_wait()
-        await self._appender.append(statement, parameters)
+        return await self._appender.append(statement, parameters)
 
     async def begin(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         if self._is_closed:

@@ -5,6 +5,8 @@ import logging
 from collections import deque
 from typing import Any, NamedTuple
 
+from psycopg.pq.abc import PGresult
+
 from ca_service.database.postgresql_session import DRIVER_ERRORS, Sessions, translate
 from ca_service.database.postgresql_wire import Command, Wire, command_of
 from ca_service.database.statement import Statement
@@ -17,7 +19,7 @@ _GROUP_LIMIT = 256
 
 class _Pending(NamedTuple):
     command: Command
-    answer: "asyncio.Future[None]"
+    answer: "asyncio.Future[bool]"
 
 
 class PostgresqlAppender:
@@ -30,18 +32,18 @@ class PostgresqlAppender:
         self._is_closing = False
         self._task = asyncio.get_running_loop().create_task(self._append(), name="postgresql-appender")
 
-    async def append(self, statement: Statement, parameters: dict[str, Any]) -> None:
-        """Return once the row is durable."""
+    async def append(self, statement: Statement, parameters: dict[str, Any]) -> bool:
+        """Return whether the row was inserted, once that is durable."""
         if self._is_closing:
             raise UnavailableError("The service is stopping; try again.")
         try:
             command = command_of(statement, statement.bind_postgresql(parameters))
         except DRIVER_ERRORS as error:
             raise translate(error) from None
-        answer = self._task.get_loop().create_future()
+        answer: asyncio.Future[bool] = self._task.get_loop().create_future()
         self._pending.append(_Pending(command, answer))
         self._wake.set()
-        await answer
+        return await answer
 
     async def close(self) -> None:
         """Append what is waiting, then stop."""
@@ -84,25 +86,29 @@ class PostgresqlAppender:
     async def _append_together(self, session: Wire, group: list[_Pending]) -> bool:
         """Append all rows in one transaction; False: one of them is bad and nothing was appended."""
         try:
-            await session.run([row.command for row in group])
+            results = await session.run([row.command for row in group])
         except DRIVER_ERRORS as error:
             if session.is_lost:
                 raise translate(error) from None
             return False
-        for row in group:
+        for row, result in zip(group, results, strict=True):
             if not row.answer.done():
-                row.answer.set_result(None)
+                row.answer.set_result(_was_inserted(result))
         return True
 
     async def _append_alone(self, session: Wire, row: _Pending) -> None:
         try:
-            await session.run([row.command])
+            (result,) = await session.run([row.command])
         except DRIVER_ERRORS as error:
             if not row.answer.done():
                 row.answer.set_exception(translate(error))
         else:
             if not row.answer.done():
-                row.answer.set_result(None)
+                row.answer.set_result(_was_inserted(result))
+
+
+def _was_inserted(result: PGresult) -> bool:
+    return bool(result.command_tuples)
 
 
 def _refuse(group: list[_Pending], error: KeywrightError) -> None:

@@ -113,9 +113,9 @@ class SqliteDatabase:
             self._scan_threads, self._scan, statement.sqlite, bound
         )
 
-    async def append(self, statement: Statement, /, **parameters: Value) -> None:
+    async def append(self, statement: Statement, /, **parameters: Value) -> bool:
         self.waits += 1
-        await self._writer.append(statement, parameters)
+        return await self._writer.append(statement, parameters)
 
     async def begin(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         self.waits += 1

@@ -81,9 +81,10 @@ class SqliteWriter:
         """Return the work's answer once it is durable; the work belongs to the writer, not to the caller."""
         return await self._submit(work, None, copy_context())
 
-    async def append(self, statement: Statement, parameters: dict[str, Any]) -> None:
-        """Return once the row is durable."""
-        await self._submit(None, (statement, statement.bind_sqlite(parameters)), None)
+    async def append(self, statement: Statement, parameters: dict[str, Any]) -> bool:
+        """Return whether the row was inserted, once that is durable."""
+        was_inserted: bool = await self._submit(None, (statement, statement.bind_sqlite(parameters)), None)
+        return was_inserted
 
     async def close(self) -> None:
         """Finish what is waiting, then let go of the file."""
@@ -191,10 +192,10 @@ class SqliteWriter:
         assert unit.row is not None
         statement, parameters = unit.row
         try:
-            self._cursor.execute(statement.sqlite, parameters)
+            inserted = self._cursor.execute(statement.sqlite, parameters).rowcount
         except (sqlite3.Error, OverflowError) as error:
             return _Done(unit, None, translate(error), None)
-        return _Done(unit, None, None, None)
+        return _Done(unit, inserted > 0, None, None)
 
     def _run_unit(self, unit: _Unit, work: _Work, now: datetime) -> _Done:
         transaction = SqliteTransaction(self._cursor, now)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Text, bindparam, insert, literal, select
 
 from ca_service.database.errors import UniqueViolationError
 from ca_service.database.port import Database
@@ -15,12 +15,31 @@ INSERT = statement(
     insert(LEASES).values(name=bindparam("name"), owner=bindparam("owner"), held_until=bindparam("n"))
 )
 INSERT_FREE = statement(insert(LEASES).values(name=bindparam("name"), owner="free", held_until=0))
+INSERT_IF_HELD = statement(
+    insert(LEASES).from_select(
+        ["name", "owner", "held_until"],
+        select(bindparam("name", type_=Text), literal("free"), literal(0)).where(
+            select(LEASES.c.name).where(LEASES.c.owner == bindparam("holder")).exists()
+        ),
+    )
+)
 LIST = statement(select(LEASES.c.name).order_by(LEASES.c.name))
 
 
 async def test_a_row_is_there_once_append_returns(database: Database) -> None:
     await database.append(INSERT, name="a", owner="o", n=1)
     assert await database.read(LIST) == [("a",)]
+
+
+async def test_append_tells_whether_what_a_row_depends_on_was_so(database: Database) -> None:
+    await database.append(INSERT, name="one", owner="o", n=1)
+
+    answers = await asyncio.gather(
+        *(database.append(INSERT_IF_HELD, name=f"by-{holder}", holder=holder) for holder in ("o", "p"))
+    )
+
+    assert answers == [True, False]
+    assert await database.read(LIST) == [("by-o",), ("one",)]
 
 
 async def test_rows_of_different_statements_go_together(database: Database) -> None:
@@ -40,7 +59,7 @@ async def test_a_bad_row_leaves_the_others(database: Database) -> None:
     )
 
     assert [type(answer) for answer in answers] == [
-        UniqueViolationError if number == 3 else type(None) for number in range(10)
+        UniqueViolationError if number == 3 else bool for number in range(10)
     ]
     assert await database.read(LIST) == [(f"row-{number:02}",) for number in range(10)]
 
@@ -53,7 +72,7 @@ async def test_a_row_that_no_statement_can_hold_leaves_the_others(database: Data
         database.append(INSERT, name="d", owner="o", n=1),
         return_exceptions=True,
     )
-    assert [type(answer) for answer in answers] == [type(None), InternalError, InternalError, type(None)]
+    assert [type(answer) for answer in answers] == [bool, InternalError, InternalError, bool]
     assert await database.read(LIST) == [("a",), ("d",)]
 
 
@@ -66,7 +85,7 @@ async def test_a_caller_that_gives_up_takes_no_other_row_along(database: Databas
     waiting[2].cancel()
     answers = await asyncio.gather(*waiting, return_exceptions=True)
 
-    answered = {f"row-{number}" for number, answer in enumerate(answers) if answer is None}
+    answered = {f"row-{number}" for number, answer in enumerate(answers) if answer is True}
     assert len(answered) == 5
     assert answered <= {row[0] for row in await database.read(LIST)}
 
