@@ -14,6 +14,9 @@ T = TypeVar("T")
 #: Bounds of the body in bytes, by the path's beginning (S8); the first that fits counts.
 _BOUNDS = (("/acme/", 64 * 1024), ("/pki/", 10 * 1024))
 _DEFAULT_BOUND = 1024 * 1024
+#: Where secrets are written: a value of 1 MiB is up to twice as long in JSON.
+_SECRETS = re.compile(r"/v1/projects/[^/]+/(?:environments/[^/]+/(?:secrets/|secret-files)|commits)")
+_SECRETS_BOUND = 2 * 1024 * 1024 + 64 * 1024
 MOST_DEPTH = 16
 
 # Never fails once it began, so that an unterminated string costs one pass and not one for each quote.
@@ -29,7 +32,7 @@ def body_bound(path: str) -> int:
     for beginning, bound in _BOUNDS:
         if path.startswith(beginning):
             return bound
-    return _DEFAULT_BOUND
+    return _SECRETS_BOUND if _SECRETS.match(path) else _DEFAULT_BOUND
 
 
 def verify_depth(body: bytes, *, most: int = MOST_DEPTH) -> None:

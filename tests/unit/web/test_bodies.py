@@ -112,6 +112,11 @@ def test_bounds_are_64_kib_for_acme_and_1_mib_elsewhere() -> None:
     assert (body_bound("/acme/default/new-order"), body_bound("/v1/anything")) == (65536, 1048576)
 
 
+@pytest.mark.parametrize("rest", ["environments/dev/secrets/KEY", "environments/dev/secret-files", "commits"])
+def test_where_secrets_are_written_a_value_of_1_mib_fits_however_it_is_escaped(rest: str) -> None:
+    assert body_bound(f"/v1/projects/default/{rest}") == 2 * 1024 * 1024 + 65536
+
+
 @pytest.mark.parametrize(("path", "size"), [("/acme/bodies", 65537), ("/v1/bodies", 1048577)])
 def test_given_an_announced_length_beyond_the_bound_then_413_before_anything_is_read(
     path: str, size: int
