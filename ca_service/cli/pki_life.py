@@ -82,6 +82,18 @@ def revoke_all(
         note(f"nothing was revoked: give --expect {answer['count']} to revoke them")
 
 
+def revoke_unknown(
+    serial_number: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial number, in hex.")],
+    authority: Annotated[str, typer.Option(help="The authority that issued it.")] = "issuing",
+    reason: Annotated[str, typer.Option(help="keyCompromise, superseded, …")] = "unspecified",
+    project: Project = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a certificate that the inventory does not have, by its number: after a restore, say."""
+    place = address("v1", "projects", project, "x509", "authorities", authority, "revocations")
+    _show(connect().post(place, {"serial_number": serial_number, "reason": reason}), as_json)
+
+
 def show_revocation(
     revocation: Annotated[str, typer.Argument(metavar="ID", help="The id that revoke-all printed.")],
     project: Project = "default",
@@ -104,3 +116,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command("import")(import_certificate)
     app.command("revoke-all")(revoke_all)
     app.command("revocation")(show_revocation)
+    app.command("revoke-unknown")(revoke_unknown)

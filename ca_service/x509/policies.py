@@ -87,6 +87,11 @@ action "x509:revoke-many" in [Action::"manages"] appliesTo {
   principal: [Identity, User],
   resource: [Project]
 };
+// A serial number that the inventory does not know (S6).
+action "x509:revoke-unknown" in [Action::"manages"] appliesTo {
+  principal: [Identity, User],
+  resource: [Authority]
+};
 action "x509:read-channel" in [Action::"manages"] appliesTo {
   principal: [Identity, User, System],
   resource: [Channel, Project]

@@ -15,6 +15,7 @@ from ca_service.x509.handlers.publishing import (
     PublishingFacts,
     ReadPublishingHandler,
 )
+from ca_service.x509.handlers.revoke_unknown_certificate import RevokeUnknownCertificateHandler
 from ca_service.x509.handlers.rotate_responder import RotateResponderHandler
 from ca_service.x509.operations import (
     ConfigurePublishing,
@@ -22,6 +23,7 @@ from ca_service.x509.operations import (
     ReadPublishing,
     RotateResponder,
 )
+from ca_service.x509.operations.unknown_certificates import RevokeUnknownCertificate
 from ca_service.x509.publication import Publisher
 
 
@@ -39,5 +41,6 @@ def publishing_handlers(
         PublishRevocationList: PublishRevocationListHandler(catalogue, database, custody),
         ReadPublishing: ReadPublishingHandler(facts),
         ConfigurePublishing: ConfigurePublishingHandler(facts, publisher),
+        RevokeUnknownCertificate: RevokeUnknownCertificateHandler(catalogue, database, publisher),
         RotateResponder: RotateResponderHandler(catalogue, database, custody, identifiers, randomness),
     }

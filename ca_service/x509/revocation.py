@@ -73,6 +73,14 @@ def encoded_entry(entry: Entry) -> bytes:
     return encoded(SEQUENCE, _number(entry.serial_number), _time(entry.revoked_at), reason)
 
 
+def reason_of(entry: bytes, serial_number: int, revoked_at: datetime) -> RevocationReason:
+    """Return the reason that an encoded entry tells. Raises DerError if it is not of this number and time."""
+    for reason in RevocationReason:
+        if encoded_entry(Entry(serial_number, revoked_at, reason)) == entry:
+            return reason
+    raise DerError("an entry of a revocation list is not as it was kept")
+
+
 def entries_of(der: bytes) -> memoryview:
     """Return the entries of a list, one behind the other and uncopied; perhaps none. Raises DerError."""
     fields = list(spans(der, *_first(der, *_first(der, 0, len(der)))))

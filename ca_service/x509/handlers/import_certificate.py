@@ -14,6 +14,7 @@ from ca_service.x509.accesses import owner_of, project_access
 from ca_service.x509.authorities import Authority
 from ca_service.x509.catalogue import Catalogue
 from ca_service.x509.certificates import Certificate, CertificateStatus, serial_text
+from ca_service.x509.errors import ChangedMeanwhileError
 from ca_service.x509.imports import (
     AlreadyInInventoryError,
     ChainRefusedError,
@@ -32,21 +33,25 @@ from ca_service.x509.public_keys import parse_key_algorithm
 from ca_service.x509.storage.authorities import list_authorities
 from ca_service.x509.storage.certificates import insert_lost
 from ca_service.x509.storage.imports import find_import, insert_import
+from ca_service.x509.storage.revoked_entries import find_revoked_numbers, is_revoked_number
 
 #: What stands in place of a profile for a certificate of ours that the inventory had lost.
 NO_PROFILE = "@imported"
 
 
 class ImportDraft(Struct, frozen=True):
-    """The certificate as it will be kept: as one of ours, or as somebody else's."""
+    """The certificate as it will be kept: as one of ours, of `issuer`, or as somebody else's."""
 
     kept: Certificate | ImportedCertificate
+    issuer: Authority | None = None
 
     @property
     def status(self) -> CertificateStatus:
         """Return how it will stand in the inventory."""
         kept = self.kept
-        return kept.status if isinstance(kept, ImportedCertificate) else CertificateStatus.VALID
+        if isinstance(kept, ImportedCertificate):
+            return kept.status
+        return CertificateStatus.VALID if kept.revoked_at is None else CertificateStatus.REVOKED
 
 
 class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDraft, ImportOutcome]):
@@ -68,7 +73,7 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
         own = await self._own_issuer(call, certificate)
         kept: Certificate | ImportedCertificate
         if own is not None:
-            kept = self._lost(call, certificate, der, own)
+            kept = await self._lost(call, certificate, der, own)
         else:
             kept = imported_certificate(
                 certificate,
@@ -86,7 +91,7 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
             "is_own": own is not None,
         }
         access = project_access(operation.action, call.home)
-        return Prepared(ImportDraft(kept), (access,), details)
+        return Prepared(ImportDraft(kept, own), (access,), details)
 
     async def _own_issuer(self, call: Call, certificate: x509.Certificate) -> Authority | None:
         """Return the authority of this project that signed the certificate."""
@@ -98,18 +103,26 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
                 return authority
         return None
 
-    def _lost(self, call: Call, certificate: x509.Certificate, der: bytes, issuer: Authority) -> Certificate:
-        """Return a certificate of ours that the inventory does not have. Raises ChainRefusedError."""
+    async def _lost(
+        self, call: Call, certificate: x509.Certificate, der: bytes, issuer: Authority
+    ) -> Certificate:
+        """Return a certificate of ours that the inventory does not have. Raises ChainRefusedError.
+
+        One that was revoked by its number meanwhile stays revoked.
+        """
         if may_issue(certificate, authorities_below=0):
             detail = "This is the certificate of an authority; it is imported as one, with its key."
             raise ChainRefusedError(detail, field="certificate", rule="certificate-authority")
+        serial_number = serial_text(certificate.serial_number)
+        revoked = await find_revoked_numbers(self._database, issuer, [serial_number])
+        revoked_at, reason = revoked.get(serial_number, (None, None))
         return Certificate(
             id=self._identifiers.new("crt"),
             tenant=call.home,
             authority_id=issuer.id,
             authority=issuer.name,
             profile=NO_PROFILE,
-            serial_number=serial_text(certificate.serial_number),
+            serial_number=serial_number,
             common_name=imported_common_name(certificate),
             names=imported_names(certificate),
             key_algorithm=parse_key_algorithm(certificate.public_key(), field="certificate"),
@@ -122,6 +135,8 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
                 (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds()
             ),
             created_at=call.now,
+            revoked_at=revoked_at,
+            revocation_reason=reason,
         )
 
     async def sign(self, call: Call, draft: ImportDraft, grant: Grant) -> ImportDraft:
@@ -137,7 +152,7 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
             if isinstance(kept, ImportedCertificate):
                 await insert_import(transaction, kept)
             else:
-                await insert_lost(transaction, kept)
+                await self._insert_lost(transaction, kept, signed.issuer)
         except UniqueViolationError as error:
             raise AlreadyInInventoryError(
                 "The certificate stands in the inventory already; find it by its serial number.",
@@ -145,6 +160,16 @@ class ImportCertificateHandler(Handler[ImportCertificate, ImportDraft, ImportDra
                 rule="certificate-known",
             ) from error
         return ImportOutcome(id=kept.id, status=signed.status, is_own=isinstance(kept, Certificate))
+
+    async def _insert_lost(
+        self, transaction: Transaction, kept: Certificate, issuer: Authority | None
+    ) -> None:
+        assert issuer is not None, "a certificate of ours has an issuer of ours"
+        is_revoked = await is_revoked_number(transaction, issuer, kept.serial_number)
+        if is_revoked != (kept.revoked_at is not None):
+            detail = "The certificate was revoked by its number at this moment; send the request again."
+            raise ChangedMeanwhileError(detail)
+        await insert_lost(transaction, kept)
 
     def details(self, answer: ImportOutcome) -> dict[str, str]:
         """Return which certificate it became."""

@@ -12,18 +12,22 @@ from ca_service.x509.http.life_bodies import (
     KeyBody,
     MassRevocationBody,
     ReadKeyBody,
+    RevokedSerialBody,
     RevokeManyBody,
+    RevokeUnknownBody,
     count_body,
     imported_body,
     key_body,
     mass_revocation_body,
     parse_selection,
+    revoked_serial_body,
 )
 from ca_service.x509.http.place import BASE, AnyRequest
 from ca_service.x509.http.words import parse_word
 from ca_service.x509.operations.imports import ImportCertificate, ReadImport
 from ca_service.x509.operations.kept_keys import ReadKeptKey
 from ca_service.x509.operations.mass_revocations import CountRevocation, ReadRevocation, StartRevocation
+from ca_service.x509.operations.unknown_certificates import RevokeUnknownCertificate
 from ca_service.x509.pkcs12_passwords import parse_pkcs12_password
 from ca_service.x509.reasons import RevocationReason
 
@@ -66,6 +70,22 @@ async def revoke_many(
     return created(started, location, mass_revocation_body(started.answer))
 
 
+@post(f"{BASE}/authorities/{{authority:str}}/revocations", opt=reads(RevokeUnknownBody))
+async def revoke_unknown(
+    request: AnyRequest, project: FromPath[str], authority: FromPath[str]
+) -> Response[RevokedSerialBody]:
+    """Revoke a serial number that the inventory does not have."""
+    body = await decode(request, RevokeUnknownBody)
+    operation = RevokeUnknownCertificate(
+        project=project,
+        authority=authority,
+        serial_number=body.serial_number,
+        reason=parse_word(RevocationReason, body.reason, field="reason", rule="revocation-reason"),
+    )
+    outcome = await perform(request, operation)
+    return answer(outcome, revoked_serial_body(outcome.answer))
+
+
 @get(f"{BASE}/revocations/{{revocation:str}}")
 async def read_revocation(
     request: AnyRequest, project: FromPath[str], revocation: FromPath[str]
@@ -97,4 +117,11 @@ async def read_import(
     return answer(outcome, import_body(outcome.answer))
 
 
-ROUTES = (read_kept_key, revoke_many, read_revocation, import_certificate, read_import)
+ROUTES = (
+    read_kept_key,
+    revoke_many,
+    revoke_unknown,
+    read_revocation,
+    import_certificate,
+    read_import,
+)

@@ -6,11 +6,13 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType
 
 from ca_service.kernel.secret_value import SecretValue
+from ca_service.x509.certificates import CertificateStatus
 from ca_service.x509.errors import ProfileRefusedError
 from ca_service.x509.mass_revocations import MassRevocation, Selector
 from ca_service.x509.operations.imports import ImportOutcome
 from ca_service.x509.operations.kept_keys import RevealedKey
 from ca_service.x509.operations.mass_revocations import RevocationCount
+from ca_service.x509.operations.unknown_certificates import RevokedSerialNumber
 from ca_service.x509.reasons import RevocationReason
 
 
@@ -62,6 +64,24 @@ class MassRevocationBody(Struct, frozen=True, kw_only=True):
     asked_by: str
     created_at: datetime
     finished_at: datetime | None
+
+
+class RevokeUnknownBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST authorities/{name}/revocations`: a number in hexadecimal."""
+
+    serial_number: str
+    reason: str = RevocationReason.UNSPECIFIED.value
+
+
+class RevokedSerialBody(Struct, frozen=True, kw_only=True):
+    """A number that is revoked and whose certificate is unknown."""
+
+    authority: str
+    serial_number: str
+    status: str = CertificateStatus.REVOKED.value
+    is_known: bool = False
+    reason: str
+    revoked_at: datetime
 
 
 class ImportBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,3 +148,13 @@ def mass_revocation_body(revocation: MassRevocation) -> MassRevocationBody:
 def imported_body(outcome: ImportOutcome) -> ImportedBody:
     """Return what came of an import."""
     return ImportedBody(id=outcome.id, status=outcome.status.value, is_own=outcome.is_own)
+
+
+def revoked_serial_body(revoked: RevokedSerialNumber) -> RevokedSerialBody:
+    """Return a number that is revoked."""
+    return RevokedSerialBody(
+        authority=revoked.authority,
+        serial_number=revoked.serial_number,
+        reason=revoked.reason.value,
+        revoked_at=revoked.revoked_at,
+    )

@@ -188,8 +188,10 @@ def _values(certificate: Certificate) -> dict[str, Any]:
         "created_at": to_microseconds(certificate.created_at),
         "directory": certificate.directory,
         "renewed_from": certificate.renewed_from,
-        "revoked_at": None,
-        "revocation_reason": None,
+        "revoked_at": None if certificate.revoked_at is None else to_microseconds(certificate.revoked_at),
+        "revocation_reason": (
+            None if certificate.revocation_reason is None else certificate.revocation_reason.value
+        ),
         "profile_version": certificate.profile_version,
         "fingerprint": sha256(certificate.der).digest(),
         "key_hash": certificate.key_hash or key_hash_of(certificate.der),

@@ -11,6 +11,7 @@ from ca_service.x509.authorities import Authority
 from ca_service.x509.ocsp_answers import RecordedStatus
 from ca_service.x509.reasons import RevocationReason
 from ca_service.x509.storage.certificates import MINE
+from ca_service.x509.storage.revoked_entries import find_revoked_numbers
 from ca_service.x509.storage.tables import CERTIFICATES as T
 
 _FIND_STATUSES = statement(
@@ -24,17 +25,24 @@ async def find_statuses(
     database: Database, authority: Authority, serial_numbers: Iterable[str]
 ) -> dict[str, RecordedStatus]:
     """Return the statuses of those numbers that this authority issued: the facts that its CRL tells."""
+    wanted = list(serial_numbers)
     rows = await database.read(
         _FIND_STATUSES,
         organization=authority.tenant.organization,
         project=authority.tenant.project,
         authority=authority.id,
-        serial_numbers=list(serial_numbers),
+        serial_numbers=wanted,
     )
-    return {
+    statuses = {
         serial: RecordedStatus(
             None if at is None else from_microseconds(at),
             None if reason is None else RevocationReason(reason),
         )
         for serial, at, reason in rows
     }
+    unknown = [serial for serial in wanted if serial not in statuses]
+    if unknown:
+        # Those that were lost and then revoked by their numbers (S6).
+        revoked = await find_revoked_numbers(database, authority, unknown)
+        statuses |= {serial: RecordedStatus(at, reason) for serial, (at, reason) in revoked.items()}
+    return statuses

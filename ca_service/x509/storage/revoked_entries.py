@@ -1,19 +1,20 @@
 """Rows of what revocation lists tell: one encoded entry for each revocation, by position."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from sqlalchemy import and_, bindparam, func, insert, or_, select
 
 from ca_service.database.port import Database, Transaction, Value
-from ca_service.database.statement import statement
+from ca_service.database.statement import any_of, statement
 from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import Tenant
+from ca_service.x509.authorities import Authority
 from ca_service.x509.certificates import Certificate
 from ca_service.x509.issuers import shard_named_by
 from ca_service.x509.reasons import RevocationReason
-from ca_service.x509.revocation import Entry, encoded_entry
+from ca_service.x509.revocation import Entry, encoded_entry, reason_of
 from ca_service.x509.storage.revocation_lists import WHOLE, ListKey, ListState, want_part, want_publication
 from ca_service.x509.storage.tables import CERTIFICATES as C
 from ca_service.x509.storage.tables import REVOKED_ENTRIES as T
@@ -60,6 +61,19 @@ _LIST_UNTOLD = statement(
         T.c.position.is_(None),
     )
     .limit(500)
+)
+_FIND_NUMBERS = statement(
+    select(T.c.serial_number, T.c.revoked_at, T.c.entry).where(
+        *_MINE, any_of(T.c.serial_number, "serial_numbers")
+    )
+)
+_IS_IN_INVENTORY = statement(
+    select(C.c.id).where(
+        C.c.organization == bindparam("organization"),
+        C.c.project == bindparam("project"),
+        C.c.authority == bindparam("authority"),
+        C.c.serial_number == bindparam("serial_number"),
+    )
 )
 
 
@@ -130,6 +144,34 @@ async def list_untold(database: Database, tenant: Tenant, authority_id: str) -> 
         )
         for serial, at, reason, not_after, der in rows
     ]
+
+
+async def find_revoked_numbers(
+    database: Database, authority: Authority, serial_numbers: Iterable[str]
+) -> dict[str, tuple[datetime, RevocationReason]]:
+    """Return since when and why those of the numbers are revoked that lists tell, in the inventory or not."""
+    rows = await database.read(
+        _FIND_NUMBERS, serial_numbers=list(serial_numbers), **_owner(ListKey(authority.tenant, authority.id))
+    )
+    return {
+        serial: (from_microseconds(at), reason_of(entry, int(serial, 16), from_microseconds(at)))
+        for serial, at, entry in rows
+    }
+
+
+async def is_revoked_number(transaction: Transaction, authority: Authority, serial_number: str) -> bool:
+    """Tell whether a number is revoked; nobody else revokes any of the authority's until the commit."""
+    await want_publication(transaction, authority.tenant, authority.id, more=0)
+    key = ListKey(authority.tenant, authority.id)
+    found = await transaction.fetch_one(_FIND_NUMBERS, serial_numbers=[serial_number], **_owner(key))
+    return found is not None
+
+
+async def is_in_inventory(transaction: Transaction, authority: Authority, serial_number: str) -> bool:
+    """Tell whether the inventory has a certificate of this number."""
+    key = ListKey(authority.tenant, authority.id)
+    found = await transaction.fetch_one(_IS_IN_INVENTORY, serial_number=serial_number, **_owner(key))
+    return found is not None
 
 
 async def list_new(database: Database, key: ListKey, state: ListState) -> list[bytes] | None:

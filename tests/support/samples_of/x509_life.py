@@ -23,6 +23,7 @@ from ca_service.x509.operations.mass_revocations import (
     ReadRevocation,
     StartRevocation,
 )
+from ca_service.x509.operations.unknown_certificates import RevokeUnknownCertificate
 from tests.support.sample import By, Knock, Sample
 
 _BASE = "/v1/projects/{project}/x509"
@@ -35,6 +36,17 @@ KEPT_KEYS = (
         name="read-kept-key",
         ask=lambda t: ReadKeptKey(project=t.project, certificate=t.kept_certificate),
         knock=Knock("POST", f"{_BASE}/certificates/{{kept_certificate}}/key", lambda t: {}),
+    ),
+)
+UNKNOWN = (
+    Sample(
+        name="revoke-unknown-certificate",
+        ask=lambda t: RevokeUnknownCertificate(
+            project=t.project, authority=t.authority, serial_number="0c0ffee0"
+        ),
+        knock=Knock(
+            "POST", f"{_BASE}/authorities/{{authority}}/revocations", lambda t: {"serial_number": "0c0ffee0"}
+        ),
     ),
 )
 IMPORTS = (
@@ -137,4 +149,4 @@ CHANNELS = (
         knock=Knock("DELETE", _CHANNEL),
     ),
 )
-SAMPLES = (*KEPT_KEYS, *IMPORTS, *MASS_REVOCATIONS, *CHANNELS)
+SAMPLES = (*KEPT_KEYS, *UNKNOWN, *IMPORTS, *MASS_REVOCATIONS, *CHANNELS)
