@@ -2,7 +2,8 @@
 
 Litestar's own way there and back to bytes prepares for what no door of ours has (dependencies, guards,
 hooks, caches, cookies) and took a quarter of an authenticated read when it was measured. What needs more than
-its path still goes that way, and whatever is no route. Answers that stand ready go out before that.
+its path and a plain query still goes that way, and whatever is no route. Answers that stand ready go out
+before that.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from litestar.response.base import ASGIResponse
 
 from ca_service.web.exchange import exchange_in
 from ca_service.web.middleware import AsgiApp, establish_caller
+from ca_service.web.queries import parse_queries
 from ca_service.web.ready import Ready, ReadyAnswers
 from ca_service.web.route_table import RouteTable
 
@@ -51,11 +53,13 @@ class Dispatcher:
         found = self._routes.find(scope["method"], scope["path"])
         if found is None or not found[0].opt.get("own_words"):
             exchange.verify()
-        if found is None:
+        queries = None if found is None else parse_queries(found[0].queries, scope["query_string"])
+        if found is None or queries is None:
             whole = self._whole or await self._complete()
             await whole(scope, receive, send)
             return
         route, parameters = found
+        parameters.update(queries)
         scope["path_template"] = route.template
         await establish_caller(exchange, route.opt, scope["headers"])
         if route.takes_request:

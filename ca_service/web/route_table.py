@@ -1,4 +1,5 @@
-"""The routes that are answered at once: those whose handlers take the request and texts of the path.
+"""The routes that are answered at once: those whose handlers take the request, texts of the path and plain
+parameters of the query.
 
 They are known from the handlers alone, so that a server which is asked for nothing else never builds the
 application behind them.
@@ -6,12 +7,15 @@ application behind them.
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from msgspec import Struct
+
+from ca_service.web.queries import Query, query_of
 
 _TEXT = ":str}"
 #: The end of a path, slashes and all, which a handler reads from the request as it was written.
@@ -22,6 +26,7 @@ class Route(Struct, frozen=True):
     """A handler that is called at once.
 
     `template` is its path with the names of what varies; `names` has None for what the handler does not take.
+    `queries` are the parameters of the query that it takes.
     """
 
     function: Callable[..., Awaitable[Response[Any] | ASGIResponse]]
@@ -29,6 +34,7 @@ class Route(Struct, frozen=True):
     template: str
     names: tuple[str | None, ...]
     takes_request: bool
+    queries: tuple[Query, ...] = ()
 
     def parameters(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return those texts of the path that the handler takes, by name."""
@@ -107,9 +113,21 @@ def _route(handler: HTTPRouteHandler, path: str, names: tuple[str, ...], templat
         return None
     signature = inspect.signature(handler.fn)
     wanted = signature.parameters.keys()
-    answer = get_origin(signature.return_annotation) or signature.return_annotation
-    answers = isinstance(answer, type) and issubclass(answer, Response | ASGIResponse)
-    if not answers or not wanted <= {"request", *names}:
+    queries = []
+    for name in wanted - {"request", *names}:
+        query = query_of(signature.parameters[name])
+        if query is None:
+            return None
+        queries.append(query)
+    if not _is_response(signature.return_annotation):
         return None
     taken = tuple(name if name in wanted else None for name in names)
-    return Route(handler.fn, handler.opt, template, taken, "request" in wanted)
+    return Route(handler.fn, handler.opt, template, taken, "request" in wanted, tuple(queries))
+
+
+def _is_response(annotation: Any) -> bool:
+    """Tell whether a handler is declared to answer a response, or one of several kinds."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return all(map(_is_response, get_args(annotation)))
+    answer = get_origin(annotation) or annotation
+    return isinstance(answer, type) and issubclass(answer, Response | ASGIResponse)

@@ -27,6 +27,33 @@ async def through(name: FromPath[str], more: FromQuery[str]) -> Response[dict[st
     return answer(None, {"name": name, "more": more}, headers={"etag": '"1"'})
 
 
+@get("/asked/{name:str}")
+async def asked(
+    name: FromPath[str],
+    must: FromQuery[str],
+    text: FromQuery[str] = "/",
+    perhaps: FromQuery[str | None] = None,
+    number: FromQuery[int] = 7,
+    no_number: FromQuery[int | None] = None,
+    is_so: FromQuery[bool] = True,
+) -> Response[list[Any]]:
+    return answer(None, [name, must, text, perhaps, number, no_number, is_so])
+
+
+@get("/asked-behind/{name:str}")
+async def asked_behind(
+    name: FromPath[str],
+    must: FromQuery[str],
+    unusual: FromQuery[list[str] | None] = None,
+    text: FromQuery[str] = "/",
+    perhaps: FromQuery[str | None] = None,
+    number: FromQuery[int] = 7,
+    no_number: FromQuery[int | None] = None,
+    is_so: FromQuery[bool] = True,
+) -> Response[list[Any]]:
+    return answer(None, [name, must, text, perhaps, number, no_number, is_so])
+
+
 @get("/text", opt=PUBLIC)
 async def some_text() -> Response[bytes]:
     return text("hello")
@@ -71,7 +98,20 @@ async def low(request: AnyRequest) -> TwoLinks:
     return TwoLinks()
 
 
-ROUTES: list[Any] = [low, direct, fixed, through, some_text, both, unchanged, refused, broken, done]
+ROUTES: list[Any] = [
+    asked,
+    asked_behind,
+    low,
+    direct,
+    fixed,
+    through,
+    some_text,
+    both,
+    unchanged,
+    refused,
+    broken,
+    done,
+]
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +195,45 @@ def test_another_method_is_told_which_there_are(front: InProcess) -> None:
 
 def test_what_is_nowhere_is_not_found(front: InProcess) -> None:
     assert front.call("GET", "/direct").status == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "must=a",
+        "must=a&text=%2Fapp%2Fdb&perhaps=x+y&number=12&no_number=-3&is_so=false",
+        "must=a&is_so=0",
+        "must=a&is_so=TRUE",
+        "must=a&is_so=no",
+        "must=a&number=1.5",
+        "must=a&number=x",
+        "must=a&number=",
+        "must=a&text=",
+        "must=a&perhaps=",
+        "must=",
+        "must=a&must=b",
+        "must=a&number=1&number=2",
+        "",
+        "text=b",
+        "must=%e4%f6",
+        "must=%C3%A4",
+        "must=a&unknown=1",
+        "must=a&&text=b",
+        "must=a;text=b",
+        "must",
+        "must=a&number=99999999999999999999999",
+        "must=a=b&text=%26%3D",
+    ],
+)
+def test_a_query_means_the_same_to_both_ways(front: InProcess, query: str) -> None:
+    here, behind = (front.call("GET", f"/{way}/bob?{query}") for way in ("asked", "asked-behind"))
+
+    assert here.status == behind.status
+    if here.status == 200:
+        assert here.json() == behind.json()
+    else:
+        told = ("type", "status", "detail", "field", "rule")
+        assert {k: here.json().get(k) for k in told} == {k: behind.json().get(k) for k in told}
 
 
 def test_an_answer_may_send_itself_and_its_handler_leave_parts_of_the_path() -> None:
