@@ -12,6 +12,7 @@ from sqlalchemy import (
     text,
 )
 
+from ca_service.database.engines import only_where
 from ca_service.database.metadata import METADATA
 
 
@@ -99,12 +100,11 @@ ORDERS = Table(
     Column("not_after", BigInteger, nullable=True),
     Index("ix_acme_orders_account_id", "account", "id"),
     # Finished orders stay as long as their certificates; these two look past them.
-    Index("ix_acme_orders_open", "account", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    Index("ix_acme_orders_open", "account", "id", **only_where(_IS_OPEN)),
     Index(
         "ix_acme_orders_unfinished",
         "expires_at",
-        sqlite_where=_IS_UNFINISHED,
-        postgresql_where=_IS_UNFINISHED,
+        **only_where(_IS_UNFINISHED),
     ),
     Index("ix_acme_orders_certificate_digest", "certificate_digest"),
 )

@@ -22,8 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.functions import FunctionElement
 
+from ca_service.database.engines import only_where
 from ca_service.database.metadata import METADATA
 from ca_service.database.port import Database, Row, Transaction, Value
 from ca_service.database.statement import Statement, insert_if_absent, statement
@@ -73,15 +75,13 @@ Index(
     "ix_audit_entries_pending",
     ENTRIES.c.at,
     ENTRIES.c.id,
-    sqlite_where=ENTRIES.c.seq.is_(None),
-    postgresql_where=ENTRIES.c.seq.is_(None),
+    **only_where(ENTRIES.c.seq.is_(None)),
 )
 Index(
     "uq_audit_entries_seq",
     ENTRIES.c.seq,
     unique=True,
-    sqlite_where=ENTRIES.c.seq.is_not(None),
-    postgresql_where=ENTRIES.c.seq.is_not(None),
+    **only_where(ENTRIES.c.seq.is_not(None)),
 )
 BATCHES = Table(
     "audit_batches",
@@ -142,6 +142,15 @@ _ENTRY_COLUMNS = [ENTRIES.c[name] for name in (*COLUMNS, "digest", "seq")]
 _RAW_COLUMNS = [_raw(column) for column in _ENTRY_COLUMNS]
 
 _INSERT = statement(ENTRIES.insert().values({name: bindparam(name) for name in (*COLUMNS, "digest")}))
+
+
+def insert_where(condition: ColumnElement[bool]) -> Insert:
+    """Return the INSERT of an entry that is written by itself if the condition holds in that very moment."""
+    names = (*COLUMNS, "digest")
+    values = select(*(bindparam(name, type_=ENTRIES.c[name].type) for name in names)).where(condition)
+    return ENTRIES.insert().from_select(list(names), values)
+
+
 _pending = ENTRIES.alias("waiting")
 _chosen = (
     select(_pending.c.id, func.row_number().over(order_by=(_pending.c.at, _pending.c.id)).label("position"))
@@ -254,6 +263,13 @@ def insert_entry(transaction: Transaction, columns: Mapping[str, Value]) -> None
 async def append_entry(database: Database, columns: Mapping[str, Value]) -> None:
     """Write an entry by itself."""
     await database.append(_INSERT, **columns)
+
+
+async def append_entry_where(
+    database: Database, statement: Statement, columns: Mapping[str, Value], facts: Mapping[str, Value]
+) -> bool:
+    """As `append_entry`, by a statement of `insert_where`; tell whether its condition held."""
+    return await database.append(statement, **columns, **facts)
 
 
 async def has_pending(database: Database) -> bool:

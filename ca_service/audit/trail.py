@@ -10,7 +10,8 @@ from ca_service.audit.entries import AuditEntry
 from ca_service.audit.search import AuditFilter, NumberedEntry, search_entries
 from ca_service.audit.sequencer import Sequencer
 from ca_service.custody.custody import INSTANCE, Custody
-from ca_service.database.port import Database, Transaction
+from ca_service.database.port import Database, Transaction, Value
+from ca_service.database.statement import Statement
 from ca_service.kernel.clock import Clock
 from ca_service.kernel.errors import NotFoundError
 from ca_service.kernel.identifiers import Identifiers
@@ -45,6 +46,15 @@ class AuditTrail:
     async def append(self, entry: AuditEntry) -> None:
         """Write an entry by itself and return once it is durable: before a read or a denial is answered."""
         await storage.append_entry(self._database, columns_of(entry, self._rows))
+
+    async def append_where(self, statement: Statement, entry: AuditEntry, **facts: Value) -> bool:
+        """As `append`, if what the statement asks of its `facts` holds then; tell whether it did.
+
+        `statement` is one of an INSERT of `storage.insert_where`.
+        """
+        return await storage.append_entry_where(
+            self._database, statement, columns_of(entry, self._rows), facts
+        )
 
     async def deny(self, entry: AuditEntry, allowance: Allowance = DENIALS, kind: str = "") -> None:
         """Write the entry of a denial, or count it if its caller has used up the allowance (S8).

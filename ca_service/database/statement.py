@@ -1,16 +1,15 @@
 """Statements: written with SQLAlchemy Core, compiled once for both engines, run on the raw drivers.
 
-A raw driver converts nothing, so `statement` refuses at import what would go wrong there.
+A raw driver converts nothing, so `statement` refuses at import what would go wrong there. A process that
+serves compiles for its own engine alone.
 """
 
 import warnings
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, json
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.postgresql.dml import insert as conflict_insert
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.engine.interfaces import BindTyping, Dialect
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import CompileError, SAWarning
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import bindparam, literal, visitors
@@ -32,6 +31,11 @@ from sqlalchemy.sql.sqltypes import (
 )
 from sqlalchemy.types import TypeEngine
 
+from ca_service.database.engines import ENGINES, Engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql.dml import Insert as ConflictInsert
+
 #: Types whose values the raw drivers take and give as they are.
 _PLAIN_TYPES = (Text, String, BigInteger, Integer, SmallInteger, LargeBinary, NullType)
 
@@ -41,12 +45,16 @@ class StatementError(TypeError):
 
 
 class Statement:
-    """One compiled statement. `names` are the parameters that each call gives, no more and no fewer."""
+    """One compiled statement. `names` are the parameters that each call gives, no more and no fewer.
+
+    An engine that was not compiled for has none of its attributes.
+    """
 
     __slots__ = (
         "_postgresql_literals",
         "_postgresql_order",
         "_postgresql_required",
+        "_shown",
         "_sqlite_literals",
         "list_names",
         "names",
@@ -56,17 +64,28 @@ class Statement:
         "sqlite",
     )
 
-    def __init__(self, sqlite: "_Compiled", postgresql: "_Compiled") -> None:
-        self.sqlite = sqlite.sql
-        self.postgresql = postgresql.sql
-        self.names = sqlite.names
-        self.list_names = sqlite.list_names
-        self.returns_rows = sqlite.returns_rows
-        self._sqlite_literals = sqlite.literals
-        self._postgresql_literals = postgresql.literals
-        self._postgresql_order = postgresql.order
+    sqlite: str
+    postgresql: str
+    postgresql_types: tuple[str, ...]
+
+    def __init__(self, sqlite: "_Compiled | None", postgresql: "_Compiled | None") -> None:
+        self.names = frozenset[str]()
+        self.list_names = frozenset[str]()
+        self.returns_rows = False
         self._postgresql_required: str | None = None
-        self.postgresql_types = tuple(postgresql.types[name] for name in postgresql.order)
+        for compiled in (sqlite, postgresql):
+            if compiled is not None:
+                self.names, self.list_names = compiled.names, compiled.list_names
+                self.returns_rows = compiled.returns_rows
+                self._shown = compiled.sql
+        if sqlite is not None:
+            self.sqlite = sqlite.sql
+            self._sqlite_literals = sqlite.literals
+        if postgresql is not None:
+            self.postgresql = postgresql.sql
+            self._postgresql_literals = postgresql.literals
+            self._postgresql_order = postgresql.order
+            self.postgresql_types = tuple(postgresql.types[name] for name in postgresql.order)
 
     def bind_sqlite(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return what the sqlite3 driver is given. Raises StatementError if a parameter's name is wrong."""
@@ -102,10 +121,10 @@ class Statement:
 
     def _wrong_names(self, parameters: dict[str, Any]) -> StatementError:
         missing, unknown = sorted(self.names - parameters.keys()), sorted(parameters.keys() - self.names)
-        return StatementError(f"missing parameters {missing}, unknown {unknown}: {self.sqlite}")
+        return StatementError(f"missing parameters {missing}, unknown {unknown}: {self._shown}")
 
     def __repr__(self) -> str:
-        return f"Statement({self.sqlite!r})"
+        return f"Statement({self._shown!r})"
 
 
 class _Compiled(Struct, frozen=True):
@@ -155,6 +174,16 @@ def any_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     return _AnyOf(column, bindparam(parameter, type_=_ListType(column.type)))
 
 
+def conflict_insert(table: Table) -> "ConflictInsert":
+    """Return an INSERT that may say `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    if "postgresql" in ENGINES:
+        # SQLite's compiler reads it too; PostgreSQL's does not read SQLite's.
+        from sqlalchemy.dialects.postgresql.dml import insert
+    else:
+        from sqlalchemy.dialects.sqlite.dml import insert  # type: ignore[assignment]
+    return insert(table)
+
+
 def insert_if_absent(table: Table, *column_names: str, conflict: tuple[str, ...] | None = None) -> Insert:
     """Return an INSERT of these columns, each a parameter of its name, that passes over an existing row.
 
@@ -165,49 +194,19 @@ def insert_if_absent(table: Table, *column_names: str, conflict: tuple[str, ...]
     return conflict_insert(table).values(values).on_conflict_do_nothing(index_elements=conflict)
 
 
-class _CastText(Text):
-    render_bind_cast = True
+@cache
+def _dialect(engine: Engine) -> Dialect:
+    if engine == "sqlite":
+        from ca_service.database import sqlite_dialect
 
+        return sqlite_dialect.DIALECT
+    from ca_service.database import postgresql_dialect
 
-class _CastBigInteger(BigInteger):
-    render_bind_cast = True
-
-
-class _CastSmallInteger(SmallInteger):
-    render_bind_cast = True
-
-
-class _CastLargeBinary(LargeBinary):
-    render_bind_cast = True
-
-
-class _Postgresql(PGDialect):
-    """PostgreSQL with the type beside every parameter, so that NULL and expressions need no guessing."""
-
-    bind_typing = BindTyping.RENDER_CASTS
-    supports_statement_cache = False
-    colspecs: ClassVar[dict[type[TypeEngine[Any]], type[TypeEngine[Any]]]] = {  # type: ignore[misc]
-        **PGDialect.colspecs,
-        Text: _CastText,
-        BigInteger: _CastBigInteger,
-        SmallInteger: _CastSmallInteger,
-        LargeBinary: _CastLargeBinary,
-    }
-
-
-class _Sqlite(SQLiteDialect):
-    """SQLite without `= 1` behind conditions, which would keep them from using an index."""
-
-    supports_native_boolean = True
-    supports_statement_cache = False
-
-
-_SQLITE = _Sqlite(paramstyle="named")
-_POSTGRESQL = _Postgresql(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    return postgresql_dialect.DIALECT
 
 
 def statement(core: Executable) -> Statement:
-    """Compile `core` for both engines; each `bindparam("name")` becomes a parameter of the call.
+    """Compile `core` for the engines; each `bindparam("name")` becomes a parameter of the call.
 
     Constants in an `in_([...])` are spread out; lists that are parameters need `any_of`. Raises
     StatementError for types with conversions, defaults in Python, an expanding parameter, and for an
@@ -217,10 +216,15 @@ def statement(core: Executable) -> Statement:
     if isinstance(core, Insert) and not core.exported_columns:
         core = core.inline()
     core = visitors.replacement_traverse(core, {}, _spread_constants)  # type: ignore[call-overload]
-    sqlite, postgresql = _compile(core, _SQLITE), _compile(core, _POSTGRESQL)
-    if (sqlite.names, sqlite.list_names) != (postgresql.names, postgresql.list_names):
+    sqlite = _compile(core, _dialect("sqlite")) if "sqlite" in ENGINES else None
+    postgresql = _compile(core, _dialect("postgresql")) if "postgresql" in ENGINES else None
+    if sqlite is not None and postgresql is not None and _names(sqlite) != _names(postgresql):
         raise StatementError(f"the two engines name parameters differently: {sqlite.sql}")
     return Statement(sqlite, postgresql)
+
+
+def _names(compiled: _Compiled) -> tuple[frozenset[str], frozenset[str]]:
+    return compiled.names, compiled.list_names
 
 
 def _compile(core: Executable, dialect: Dialect) -> _Compiled:

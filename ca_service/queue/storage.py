@@ -23,11 +23,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql.dml import insert as conflict_insert
 
 from ca_service.database.metadata import METADATA
 from ca_service.database.port import Database, Transaction
-from ca_service.database.statement import any_of, insert_if_absent, statement
+from ca_service.database.statement import any_of, conflict_insert, insert_if_absent, statement
 from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.queue.jobs import DeadJob, Job
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from ca_service.config import ChaosConfig, Config, ConfigError, ValidationConfig
 from ca_service.custody.memory import MemoryProtection, protect_memory
+from ca_service.database.engines import compile_only_for
+from ca_service.database.url import SqliteUrl, parse_database_url
 from ca_service.kernel.errors import KeywrightError
 from ca_service.serve.addresses import (
     Listen,
@@ -57,6 +59,8 @@ def _serve(config: Config) -> int:
     _tell_protection(protect_memory())
     _tell_test_knobs(config)
     _allow_many_files()
+    is_embedded = isinstance(parse_database_url(config.database_url), SqliteUrl)
+    compile_only_for("sqlite" if is_embedded else "postgresql")
     # Imported here, so that a wrong setting is told before the rest of the service is loaded.
     from ca_service.composition import World
     from ca_service.database.migration import migrate

@@ -11,6 +11,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from ca_service.database.engines import only_where
 from ca_service.database.metadata import METADATA
 
 #: `next_serial_number` only rises. `epoch` says which block of 2^40 numbers it is in (S6).
@@ -93,8 +94,7 @@ Index(
     CERTIFICATES.c.valid_before,
     CERTIFICATES.c.authority,
     CERTIFICATES.c.serial_number,
-    sqlite_where=CERTIFICATES.c.revoked_at.is_not(None),
-    postgresql_where=CERTIFICATES.c.revoked_at.is_not(None),
+    **only_where(CERTIFICATES.c.revoked_at.is_not(None)),
 )
 
 PRINCIPALS = Table(

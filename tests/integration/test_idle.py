@@ -20,6 +20,8 @@ UNWANTED = (
     "aiohttp",
     "jinja2",
     "httpx",
+    "prometheus_client",
+    "sqlalchemy.dialects.postgresql",
 )
 _LARGEST_RSS_MIB = 100
 

@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, LargeBinary, SmallInteger, Table, Text
 from sqlalchemy import UniqueConstraint as Unique
 
+from ca_service.database.engines import only_where
 from ca_service.database.metadata import METADATA
 
 #: Subjects' keys, sealed. `renew_at` is when the next renewal is tried; NULL once one was made, or where none
@@ -30,8 +31,7 @@ KEPT_KEYS = Table(
 Index(
     "ix_x509_kept_keys_renew_at",
     KEPT_KEYS.c.renew_at,
-    sqlite_where=KEPT_KEYS.c.renew_at.is_not(None),
-    postgresql_where=KEPT_KEYS.c.renew_at.is_not(None),
+    **only_where(KEPT_KEYS.c.renew_at.is_not(None)),
 )
 
 #: Mass revocations: what is meant, how many there were, how far it came. `after_id` is the last one looked

@@ -7,6 +7,7 @@ of an index in byte order on both engines, whatever the collation.
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, LargeBinary, SmallInteger, Table, Text
 from sqlalchemy import UniqueConstraint as Unique
 
+from ca_service.database.engines import only_where
 from ca_service.database.metadata import METADATA
 
 AUTHORITIES = Table(
@@ -137,8 +138,7 @@ Index(
     CERTIFICATES.c.project,
     CERTIFICATES.c.authority,
     CERTIFICATES.c.not_after,
-    sqlite_where=CERTIFICATES.c.revoked_at.is_not(None),
-    postgresql_where=CERTIFICATES.c.revoked_at.is_not(None),
+    **only_where(CERTIFICATES.c.revoked_at.is_not(None)),
 )
 Index(
     "ix_x509_certificates_fingerprint",
@@ -172,23 +172,20 @@ Index(
     CERTIFICATES.c.organization,
     CERTIFICATES.c.project,
     CERTIFICATES.c.id,
-    sqlite_where=CERTIFICATES.c.revoked_at.is_not(None),
-    postgresql_where=CERTIFICATES.c.revoked_at.is_not(None),
+    **only_where(CERTIFICATES.c.revoked_at.is_not(None)),
 )
 Index(
     "ix_x509_certificates_renewed_from",
     CERTIFICATES.c.organization,
     CERTIFICATES.c.project,
     CERTIFICATES.c.renewed_from,
-    sqlite_where=CERTIFICATES.c.renewed_from.is_not(None),
-    postgresql_where=CERTIFICATES.c.renewed_from.is_not(None),
+    **only_where(CERTIFICATES.c.renewed_from.is_not(None)),
 )
 #: Empty but for rows of a release that did not know fingerprints.
 Index(
     "ix_x509_certificates_unfilled",
     CERTIFICATES.c.id,
-    sqlite_where=CERTIFICATES.c.fingerprint.is_(None),
-    postgresql_where=CERTIFICATES.c.fingerprint.is_(None),
+    **only_where(CERTIFICATES.c.fingerprint.is_(None)),
 )
 
 NAMES = Table(
