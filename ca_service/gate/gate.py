@@ -22,7 +22,7 @@ from ca_service.gate.errors import (
     TimeInDoubtError,
     UnregisteredOperationError,
 )
-from ca_service.gate.handler import Call, ExternalHandler, Handler, Prepared, Reader
+from ca_service.gate.handler import Call, ExternalHandler, Handler, Prepared, Reader, Revealer
 from ca_service.gate.idempotency import IdempotencyKeys, KeySlot
 from ca_service.gate.judge import Judge
 from ca_service.gate.kept_answers import KeptAnswer
@@ -32,6 +32,7 @@ from ca_service.gate.performance import Act, AnyHandler, Performance
 from ca_service.gate.places import Places
 from ca_service.gate.port import Approvals, Child, Outcome, RequestContext, Tenants
 from ca_service.gate.question import Question
+from ca_service.gate.storage import APPEND_WHILE_PERMITTED
 from ca_service.kernel.clock import Clock
 from ca_service.kernel.errors import KeywrightError
 from ca_service.kernel.identifiers import Identifiers
@@ -113,6 +114,8 @@ class Gatekeeper:
         prepared = await handler.prepare(call, operation)
         question = Question(call, operation, prepared.accesses, prepared.details, organization)
         act = await self._decide(performance, handler, question)
+        if isinstance(handler, Revealer):
+            return Outcome(await self._reveal(performance, act, prepared.draft))
         if isinstance(handler, Reader):
             await self._tell(performance, act)
             return Outcome(prepared.draft)
@@ -154,7 +157,7 @@ class Gatekeeper:
         call = Call(
             id=self._identifiers.new("aud"),
             caller=performance.caller,
-            tenant=await self._places.tenant(operation, parent),
+            tenant=await self._places.tenant(operation, performance.caller, parent),
             request_id=request_id,
             now=self._database.now(),
             parent=None if parent is None else parent.id,
@@ -169,18 +172,58 @@ class Gatekeeper:
         performance.acts.append(act)
         return act
 
+    async def _reveal(self, performance: Performance, act: Act, draft: Any) -> Any:
+        """Return what a permitted revealer makes, once the trail has it; anew if anything moved meanwhile."""
+        handler, call = act.handler, act.question.call
+        assert isinstance(handler, Revealer)
+        assert not performance.must_be_first, "no door with nonces has an operation that reveals"
+        for _ in range(_ATTEMPTS):
+            answer = await handler.reveal(call, draft)
+            entry, generation = _done(act, self._database.now(), answer), performance.generation
+            if not act.question.operation.reveals:
+                await self._audit.append(entry)
+                return answer
+            if await self._audit.append_where(APPEND_WHILE_PERMITTED, entry, expected=generation):
+                return answer
+            self._policy.forget_generation()
+            prepared = await handler.prepare(call, act.question.operation)
+            act.ask_again(prepared)
+            draft = prepared.draft
+            await self._decide_again(performance)
+        raise _policy_keeps_changing()
+
     async def _tell(self, performance: Performance, act: Act) -> None:
         """Write a read into the trail before it is answered."""
+        reveals = act.question.operation.reveals
         if not performance.must_be_first:
-            await self._audit.append(_done(act, self._database.now()))
+            if reveals:
+                await self._tell_while_permitted(performance, act)
+            else:
+                await self._audit.append(_done(act, self._database.now()))
             return
+
+        async def record(transaction: Transaction) -> None:
+            await self._audit.record(transaction, _done(act, transaction.now))
 
         async def work(transaction: Transaction) -> None:
             performance.use_once(transaction)
-            await self._audit.record(transaction, _done(act, transaction.now))
+            await record(transaction)
 
-        await self._database.begin(work)
-        performance.was_used()
+        if reveals:
+            await self._while_fresh(performance, record)
+        else:
+            await self._database.begin(work)
+            performance.was_used()
+
+    async def _tell_while_permitted(self, performance: Performance, act: Act) -> None:
+        """Write a read that reveals into the trail while every ruling holds, else decide again (S14)."""
+        for _ in range(_ATTEMPTS):
+            entry, generation = _done(act, self._database.now()), performance.generation
+            if await self._audit.append_where(APPEND_WHILE_PERMITTED, entry, expected=generation):
+                return
+            self._policy.forget_generation()
+            await self._decide_again(performance)
+        raise _policy_keeps_changing()
 
     async def _replay(self, performance: Performance, handler: AnyHandler, question: Question) -> None:
         """Permit a replay by today's policy and write it down, before the kept answer goes out again."""
@@ -282,7 +325,7 @@ class Gatekeeper:
             else:
                 performance.was_used()
                 return answer
-        raise PolicyChangedError("The policy keeps changing; nothing was done. Send the request again.")
+        raise _policy_keeps_changing()
 
     async def _decide_again(self, performance: Performance) -> None:
         if self._callers is not None:
@@ -301,6 +344,10 @@ class Gatekeeper:
         if handler is None:
             raise UnregisteredOperationError(f"nothing answers {type(operation).__name__}")
         return handler
+
+
+def _policy_keeps_changing() -> PolicyChangedError:
+    return PolicyChangedError("The policy keeps changing; nothing was done. Send the request again.")
 
 
 def _done(act: Act, at: datetime, answer: Any = None) -> AuditEntry:

@@ -88,6 +88,23 @@ class Reader(ABC, Generic[O, A]):
         """Read the answer and say which accesses it takes; the gate releases it once it is audited."""
 
 
+class Revealer(Reader[O, D], Generic[O, D, A]):
+    """Answers an operation that stores nothing by work that must not begin before it is permitted."""
+
+    @abstractmethod
+    async def reveal(self, call: Call, draft: D) -> A:
+        """Decrypt, sign or tag; runs only after every access was permitted. No transaction is open.
+
+        Where the policy generation moved before the trail was written, all acts run again: what was read in
+        `prepare` may have changed with it.
+        """
+
+    def details(self, answer: A) -> Mapping[str, Any]:
+        """Return what the trail should know of the answer, never a secret."""
+        del answer
+        return {}
+
+
 class ExternalHandler(ABC, Generic[O, D, S, A]):
     """Changes the world outside the database in three acts, so that a dead process leaves a row to settle."""
 
@@ -110,3 +127,8 @@ class ExternalHandler(ABC, Generic[O, D, S, A]):
     @abstractmethod
     async def settle(self, transaction: Transaction, call: Call, draft: D) -> None:
         """Settle a row that a dead process left behind."""
+
+    def details(self, answer: A) -> Mapping[str, Any]:
+        """Return what the trail should know of the answer, never a secret."""
+        del answer
+        return {}

@@ -13,13 +13,16 @@ class Operation(Struct, Generic[A], frozen=True, kw_only=True):
     `idempotent` operations create something and honour an `Idempotency-Key` (S10); their answers are msgspec
     values, so that they can be sealed and replayed. `reads` tells that nothing but the trail is written.
     `takes_away` operations end a right or a credential: they are done even while time is in doubt (S23).
-    `for_sponsor` operations are decided twice where the caller acts on behalf of an identity: as the caller
-    and as that identity (S2); the action then applies to both kinds of principal.
+    `reveals` tells of a read whose answer is a secret: it is written down, and answered, only while the
+    policy that permits it still holds (S14). `for_sponsor` operations are decided twice where the caller acts
+    on behalf of an identity: as the caller and as that identity (S2); the action then applies to both kinds
+    of principal.
     """
 
     action: ClassVar[str]
     idempotent: ClassVar[bool] = False
     reads: ClassVar[bool] = False
+    reveals: ClassVar[bool] = False
     takes_away: ClassVar[bool] = False
     for_sponsor: ClassVar[bool] = False
 

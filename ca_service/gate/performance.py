@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ca_service.database.port import Transaction
 from ca_service.gate.caller import Caller
 from ca_service.gate.errors import OverlongCredentialError, PolicyChangedError
-from ca_service.gate.handler import ExternalHandler, Handler, Reader
+from ca_service.gate.handler import ExternalHandler, Handler, Prepared, Reader, Revealer
 from ca_service.gate.port import Once
 from ca_service.gate.principals import principal_of
 from ca_service.gate.question import Question, Ruling
@@ -46,11 +48,18 @@ class Act:
                 retry_after=timedelta(seconds=1),
             )
 
+    def ask_again(self, prepared: Prepared[Any]) -> None:
+        """Put the question as it was prepared anew; it is to be ruled on again."""
+        self.question = msgspec.structs.replace(
+            self.question, accesses=prepared.accesses, details=prepared.details
+        )
+
     def details(self, answer: Any) -> Mapping[str, Any]:
         """Return what the trail is told of this act once it is done."""
         details = self.question.details
-        told = self.handler.details(answer) if isinstance(self.handler, Handler) else None
-        decisions = self.ruling.grant.decisions
+        handler = self.handler
+        told = handler.details(answer) if isinstance(handler, Handler | Revealer | ExternalHandler) else None
+        decisions = tuple(dict.fromkeys(self.ruling.grant.decisions))
         if not told and len(decisions) == 1:
             return details
         joined = {**details, **(told or {})}

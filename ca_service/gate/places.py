@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from ca_service.gate.caller import CallerKind
+from ca_service.gate.caller import Caller, CallerKind
 from ca_service.gate.handler import Call
 from ca_service.gate.judge import Judge
 from ca_service.gate.operation import Operation, OrganizationOperation, ProjectOperation
@@ -24,10 +24,18 @@ class Places:
         self._tenants = tenants
         self._judge = judge
 
-    async def tenant(self, operation: Operation[object], parent: Call | None = None) -> Tenant | None:
-        """Return the tenant of an operation inside a project. Raises NotFoundError("project")."""
+    async def tenant(
+        self, operation: Operation[object], caller: Caller, parent: Call | None = None
+    ) -> Tenant | None:
+        """Return the tenant of an operation inside a project. Raises NotFoundError("project").
+
+        What a job takes away at its own place it takes away even after the project was deleted (S15).
+        """
         if not isinstance(operation, ProjectOperation):
             return None
+        if caller.kind is CallerKind.SYSTEM and operation.takes_away and caller.project == operation.project:
+            assert caller.organization is not None, "a job in a project is in its organization"
+            return Tenant(caller.organization, caller.project)
         if parent is not None and parent.tenant is not None and parent.tenant.project == operation.project:
             return parent.tenant
         return await self._tenants.project(operation.project)

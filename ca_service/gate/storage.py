@@ -17,11 +17,13 @@ from sqlalchemy import (
     update,
 )
 
+from ca_service.audit.storage import insert_where
 from ca_service.database.metadata import METADATA
 from ca_service.database.port import Database, Row, Transaction
 from ca_service.database.statement import insert_if_absent, statement
 from ca_service.kernel.clock import from_microseconds, to_microseconds
 from ca_service.kernel.tenancy import Tenant
+from ca_service.policy.storage import GENERATION_HOLDS
 
 #: `organization` and `project` are empty for operations outside projects. `holder` is the call that runs or
 #: ran under the key; `answer` is empty while it runs and NULL once the answer may no longer be replayed.
@@ -84,6 +86,9 @@ class KeptKey(Struct, frozen=True):
     answer_until: datetime
     made: str
 
+
+#: Writes the entry of a read that reveals, while the generation it was permitted in holds (S14).
+APPEND_WHILE_PERMITTED = statement(insert_where(GENERATION_HOLDS))
 
 _OF_SCOPE = (
     _K.organization == bindparam("organization"),

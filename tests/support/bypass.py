@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.caller import Caller
-from ca_service.gate.handler import ExternalHandler, Handler, Reader
+from ca_service.gate.handler import ExternalHandler, Handler, Reader, Revealer
 from ca_service.gate.operation import Operation
 from ca_service.gate.performance import AnyHandler
 from ca_service.gate.port import RequestContext
@@ -188,6 +188,8 @@ def watch(bench: Bench, sample: Sample) -> list[str]:
 
 def acts_of(handler: AnyHandler) -> tuple[str, ...]:
     """Return the acts a handler has, in their order."""
+    if isinstance(handler, Revealer):
+        return ("prepare", "reveal")
     if isinstance(handler, Reader):
         return ("prepare",)
     if isinstance(handler, Handler):

@@ -11,11 +11,13 @@ import msgspec
 from ca_service.audit.denials import DENIALS, Allowance
 from ca_service.audit.entries import AuditEntry
 from ca_service.audit.trail import AuditTrail
-from ca_service.database.port import Database, Transaction
-from ca_service.gate.handler import Call, ExternalHandler, Handler, Prepared, Reader
+from ca_service.database.port import Database, Transaction, Value
+from ca_service.database.statement import Statement
+from ca_service.gate.handler import Call, ExternalHandler, Handler, Prepared, Reader, Revealer
 from ca_service.gate.operation import Operation
 from ca_service.gate.performance import AnyHandler
 from ca_service.kernel.errors import UnavailableError
+from ca_service.kernel.tenancy import Tenant
 from ca_service.policy.engine import PolicyEngine
 from ca_service.policy.values import Access, Decision, Grant, Principal
 from tests.support.bypass import CrashedError
@@ -58,6 +60,13 @@ class WatchedTrail:
         self._refuse_if_broken()
         await self._trail.append(entry)
         self.entries.append(entry)
+
+    async def append_where(self, statement: Statement, entry: AuditEntry, **facts: Value) -> bool:
+        self._refuse_if_broken()
+        was_written = await self._trail.append_where(statement, entry, **facts)
+        if was_written:
+            self.entries.append(entry)
+        return was_written
 
     async def deny(self, entry: AuditEntry, allowance: Allowance = DENIALS, kind: str = "") -> None:
         self._refuse_if_broken()
@@ -121,10 +130,17 @@ class RefusingPolicy:
 
     async def decide(self, principal: Principal, access: Access) -> Decision:
         decision = await self._engine.decide(principal, access)
-        is_denied = principal.entity.id in self.denied_principals and access.action not in self.still_allowed
-        if is_denied or access.action in self.denied:
+        if self._refuses(principal, access.action):
             return msgspec.structs.replace(decision, allowed=False, reason="The test refuses it.")
         return decision
+
+    async def reaches(self, principal: Principal, action: str, tenant: Tenant) -> bool:
+        reaches = await self._engine.reaches(principal, action, tenant)
+        return reaches and not self._refuses(principal, action)
+
+    def _refuses(self, principal: Principal, action: str) -> bool:
+        is_denied = principal.entity.id in self.denied_principals and action not in self.still_allowed
+        return is_denied or action in self.denied
 
     def require(self, transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
         if self.stale_confirmations:
@@ -142,6 +158,22 @@ class WatchedReader(Reader[Any, Any]):
 
     async def prepare(self, call: Call, operation: Any) -> Prepared[Any]:
         return await self.handler.prepare(call, operation)
+
+
+class WatchedRevealer(Revealer[Any, Any, Any]):
+    """A revealer whose acts can be watched."""
+
+    def __init__(self, handler: Revealer[Any, Any, Any]) -> None:
+        self.handler = handler
+
+    async def prepare(self, call: Call, operation: Any) -> Prepared[Any]:
+        return await self.handler.prepare(call, operation)
+
+    async def reveal(self, call: Call, draft: Any) -> Any:
+        return await self.handler.reveal(call, draft)
+
+    def details(self, answer: Any) -> Mapping[str, Any]:
+        return self.handler.details(answer)
 
 
 class WatchedHandler(Handler[Any, Any, Any, Any]):
@@ -184,6 +216,9 @@ class WatchedExternalHandler(ExternalHandler[Any, Any, Any, Any]):
     async def settle(self, transaction: Transaction, call: Call, draft: Any) -> None:
         await self.handler.settle(transaction, call, draft)
 
+    def details(self, answer: Any) -> Mapping[str, Any]:
+        return self.handler.details(answer)
+
 
 def watched(handlers: Mapping[type[Operation[Any]], AnyHandler]) -> dict[type[Operation[Any]], AnyHandler]:
     """Return the same registry with every handler behind a wrapper of its kind."""
@@ -191,6 +226,8 @@ def watched(handlers: Mapping[type[Operation[Any]], AnyHandler]) -> dict[type[Op
 
 
 def _wrapper(handler: AnyHandler) -> AnyHandler:
+    if isinstance(handler, Revealer):
+        return WatchedRevealer(handler)
     if isinstance(handler, Reader):
         return WatchedReader(handler)
     if isinstance(handler, Handler):
@@ -201,5 +238,5 @@ def _wrapper(handler: AnyHandler) -> AnyHandler:
 def forget_watching(handlers: Mapping[type[Operation[Any]], AnyHandler]) -> None:
     """Take away what a test put in front of the acts of wrappers."""
     for wrapper in handlers.values():
-        for act in ("prepare", "sign", "intend", "effect", "record"):
+        for act in ("prepare", "reveal", "sign", "intend", "effect", "record"):
             vars(wrapper).pop(act, None)

@@ -58,6 +58,15 @@ class ReadThing(ProjectOperation[str], frozen=True, kw_only=True):
     name: str
 
 
+class RevealThing(ProjectOperation[str], frozen=True, kw_only=True):
+    """Read the secret of one thing."""
+
+    action: ClassVar[str] = "sample:reveal"
+    reads: ClassVar[bool] = True
+    reveals: ClassVar[bool] = True
+    name: str
+
+
 class MakePair(ProjectOperation[tuple[Thing, Thing]], frozen=True, kw_only=True):
     """Make a thing as the child of another."""
 
@@ -127,6 +136,13 @@ class ReadThingReader(Reader[ReadThing, str]):
     async def prepare(self, call: Call, operation: ReadThing) -> Prepared[str]:
         self.log.append("prepare")
         return Prepared(f"value of {operation.name}", (access_to(call, "sample:read", operation.name),))
+
+
+class RevealThingReader(Reader[RevealThing, str]):
+    """Reads secrets."""
+
+    async def prepare(self, call: Call, operation: RevealThing) -> Prepared[str]:
+        return Prepared(f"secret of {operation.name}", (access_to(call, "sample:reveal", operation.name),))
 
 
 class MakePairHandler(Handler[MakePair, MakePair, Child[Thing], tuple[Thing, Thing]]):
@@ -220,6 +236,7 @@ class Stage:
         handlers: dict[type[Operation[Any]], AnyHandler] = {
             MakeThing: self.make,
             ReadThing: ReadThingReader(self.log),
+            RevealThing: RevealThingReader(),
             MakePair: self.pair,
             ReachOut: self.reach,
             RenameOrganization: PlaceHandler(),

@@ -1,6 +1,6 @@
 """Fakes of the ports that the gate stands on: policy, trail, custody, tenants, database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -78,6 +78,9 @@ class FakePolicy:
         del principal, tenant
         return action not in self.unreachable
 
+    def forget_generation(self) -> None:
+        """Look anew: here the generation is never remembered."""
+
     def require(self, transaction: Transaction, generation: int, otherwise: Callable[[], Exception]) -> None:
         del transaction
         if self.stale_confirmations:
@@ -94,6 +97,8 @@ class FakeTrail:
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
         self.is_broken = False
+        #: Tells whether what an entry is written for still holds.
+        self.condition: Callable[[Mapping[str, Value]], bool] = lambda _: True
 
     async def record(self, transaction: Transaction, entry: AuditEntry) -> None:
         self._refuse_if_broken()
@@ -102,6 +107,13 @@ class FakeTrail:
     async def append(self, entry: AuditEntry) -> None:
         self._refuse_if_broken()
         self.entries.append(entry)
+
+    async def append_where(self, statement: Statement, entry: AuditEntry, **facts: Value) -> bool:
+        del statement
+        if not self.condition(facts):
+            return False
+        await self.append(entry)
+        return True
 
     async def deny(self, entry: AuditEntry, *, kind: str = "") -> None:
         del kind
@@ -251,8 +263,9 @@ class FakeDatabase:
     async def scan(self, statement: Statement, /, **parameters: Value) -> list[Row]:
         return []
 
-    async def append(self, statement: Statement, /, **parameters: Value) -> None:
+    async def append(self, statement: Statement, /, **parameters: Value) -> bool:
         self.rows.append(parameters)
+        return True
 
     async def begin(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         transaction = FakeTransaction(self.now())

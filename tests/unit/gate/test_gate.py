@@ -1,6 +1,7 @@
 """The gate keeps the order of the acts, and nothing passes it undecided, unrecorded or unaudited."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support.gate_samples import (
     ReadThing,
     RenameOrganization,
     Reset,
+    RevealThing,
     Stage,
 )
 
@@ -132,6 +134,42 @@ def test_a_read_is_audited_before_it_is_answered() -> None:
     stage.trail.is_broken = True
     with pytest.raises(UnavailableError):
         perform(stage, ReadThing(project="one", name="a"))
+
+
+def test_a_secret_whose_policy_changed_meanwhile_is_decided_again() -> None:
+    stage = Stage()
+    generations = []
+
+    def holds(facts: Mapping[str, Any]) -> bool:
+        generations.append(facts["expected"])
+        stage.policy.generation = 2
+        return bool(facts["expected"] == 2)
+
+    stage.trail.condition = holds
+    assert perform(stage, RevealThing(project="one", name="a")) == "secret of a"
+    assert generations == [1, 2]
+    assert stage.trail.outcomes() == ["done"]
+
+
+def test_a_secret_whose_right_was_taken_away_meanwhile_stays_one() -> None:
+    stage = Stage()
+
+    def holds(_: Mapping[str, Any]) -> bool:
+        stage.policy.denied = {"sample:reveal"}
+        return False
+
+    stage.trail.condition = holds
+    with pytest.raises(ForbiddenError):
+        perform(stage, RevealThing(project="one", name="a"))
+    assert stage.trail.outcomes() == ["denied"]
+
+
+def test_a_secret_under_policies_that_never_rest_is_given_up() -> None:
+    stage = Stage()
+    stage.trail.condition = lambda _: False
+    with pytest.raises(PolicyChangedError):
+        perform(stage, RevealThing(project="one", name="a"))
+    assert stage.trail.entries == []
 
 
 # -- projects and organizations
