@@ -11,7 +11,7 @@ from ca_service.config import Config, environment
 from ca_service.custody import storage
 from ca_service.custody.algorithms import KeyAlgorithm
 from ca_service.custody.database_store import DatabaseStore
-from ca_service.custody.derivation import MacKey
+from ca_service.custody.derivation import KEY_SIZE, MacKey
 from ca_service.custody.errors import KeyStoreRefusedError, KeyStoreUnavailableError
 from ca_service.custody.generation import GeneratedKey, load_private_key
 from ca_service.custody.key_ring import KeyRing
@@ -22,6 +22,7 @@ from ca_service.custody.sealing import RecordName, Sealer, sealing_key
 from ca_service.custody.signers import Signer
 from ca_service.custody.storage import KeptKey
 from ca_service.custody.stores import DATABASE
+from ca_service.custody.symmetric_keys import EncryptionKey, TagKey
 from ca_service.database.port import Database, Transaction
 from ca_service.kernel.clock import to_microseconds
 from ca_service.kernel.errors import NotFoundError
@@ -140,6 +141,18 @@ class Custody:
         """Return such a key for its rightful receiver. Raises IntegrityError if the row was changed."""
         pkcs8 = SecretValue((await self.sealer(tenant)).open(record, sealed))
         return GeneratedKey(algorithm, load_private_key(pkcs8))
+
+    async def seal_symmetric_key(self, tenant: Tenant, record: RecordName) -> bytes:
+        """Return a fresh key of 256 bits sealed for the row that keeps it."""
+        return (await self.sealer(tenant)).seal(record, self._randomness.token_bytes(KEY_SIZE))
+
+    async def open_encryption_key(self, tenant: Tenant, record: RecordName, sealed: bytes) -> EncryptionKey:
+        """Return what encrypts with such a key. Raises IntegrityError if the row was changed."""
+        return EncryptionKey((await self.sealer(tenant)).open(record, sealed), self._randomness)
+
+    async def open_tag_key(self, tenant: Tenant, record: RecordName, sealed: bytes) -> TagKey:
+        """Return what tags with such a key. Raises IntegrityError if the row was changed."""
+        return TagKey((await self.sealer(tenant)).open(record, sealed))
 
     async def keep(self, transaction: Transaction, sealed_key: SealedKey) -> None:
         """Write a sealed key down."""

@@ -37,3 +37,17 @@ class KeyStoreUnavailableError(UnavailableError):
     """A key store does not answer: its token is away, refuses the PIN, or does not have the key."""
 
     slug = "key_store_unavailable"
+
+
+class CiphertextRefusedError(UnacceptableError):
+    """A ciphertext does not open under the key and the associated data it was sent with."""
+
+    def __init__(self) -> None:
+        super().__init__("The ciphertext does not open.", field="ciphertext", rule="ciphertext")
+
+
+class SignatureRefusedError(UnacceptableError):
+    """A signature is not the key's over what it was sent with."""
+
+    def __init__(self) -> None:
+        super().__init__("The signature does not fit.", field="signature", rule="signature")
