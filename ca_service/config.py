@@ -144,6 +144,22 @@ class NotifyConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str | None = None
 
 
+class TargetConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[target]`: where dynamic secrets may make accounts (S4), by which name servers, and whom TLS trusts
+    (`ca_file` in place of the system's authorities).
+
+    `timeout` bounds connecting, and each statement after that. Our own database is a target only with
+    `allow_own_database`: who may make a role there can do anything to Keywright.
+    """
+
+    allowed_networks: tuple[str, ...] = ()
+    denied_networks: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    timeout: Annotated[float, Meta(ge=0.1, le=15)] = 10.0
+    ca_file: str | None = None
+    allow_own_database: bool = False
+
+
 class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """`[identity]`: lifetimes of tokens, and when failed logins lock their source out, as seconds.
 
@@ -175,6 +191,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     custody: CustodyConfig = CustodyConfig()
     acme: AcmeConfig = AcmeConfig()
     notify: NotifyConfig = NotifyConfig()
+    target: TargetConfig = TargetConfig()
     identity: IdentityConfig = IdentityConfig()
     audit: AuditConfig = AuditConfig()
 

@@ -36,6 +36,7 @@ from tests.support.databases import PostgresqlTemplate, SqliteTemplate, open_pos
 from tests.support.fakes.kernel import FakeClock, FakeIdentifiers, FakeRandomness
 from tests.support.memory_folder import make_memory_folder
 from tests.support.postgresql import PostgresqlCluster
+from tests.support.target_postgresql import TargetServer
 
 _TEST_SECONDS = 60
 _LONG = Path(__file__).parent / "integration"
@@ -123,6 +124,14 @@ def postgresql_cluster() -> Iterator[PostgresqlCluster]:
     cluster = PostgresqlCluster()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="session")
+def target_server() -> Iterator[TargetServer]:
+    """Another server: the one in which dynamic secrets make accounts."""
+    server = TargetServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

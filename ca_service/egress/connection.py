@@ -73,13 +73,18 @@ class Connector:
             writer.transport.abort()
 
     def _is_own_listener(self, address: Address, port: int) -> bool:
-        for text, own_port in self._own_listeners():
-            own = parse_address(text)
-            if own is None or own_port != port:
-                continue
-            if own == fold(address) or (own.is_unspecified and is_own_address(address)):
-                return True
-        return False
+        return is_listener(address, port, self._own_listeners())
+
+
+def is_listener(address: Address, port: int, listeners: Collection[tuple[str, int]]) -> bool:
+    """Tell whether one of the listeners is meant; a wildcard stands for every address of this machine."""
+    for text, own_port in listeners:
+        own = parse_address(text)
+        if own is None or own_port != port:
+            continue
+        if own == fold(address) or (own.is_unspecified and is_own_address(address)):
+            return True
+    return False
 
 
 def is_own_address(address: Address) -> bool:

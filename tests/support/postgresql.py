@@ -26,21 +26,28 @@ _SETTINGS = (
 class PostgresqlCluster:
     """One running server and its directory; `close` ends both.
 
-    A durable one has the settings that Debian's package comes with.
+    A durable one has the settings that Debian's package comes with. With `tcp_port` it listens on 127.0.0.1
+    too, where it wants passwords (SCRAM). `settings` are added to its command line.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(
+        self, *, durable: bool = False, tcp_port: int | None = None, settings: tuple[str, ...] = ()
+    ) -> None:
         self._programs = _find_programs()
         self._root = Path(tempfile.mkdtemp(prefix="kw-pg-"))
         self._data = self._root / "data"
         self._durable = durable
+        self._port = tcp_port or 5432
+        self._settings = settings
+        if tcp_port is not None:
+            self._settings += ("-c", "listen_addresses=127.0.0.1", "-c", f"port={tcp_port}")
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             user = pwd.getpwnam(_USER)
             os.chown(self._root, user.pw_uid, user.pw_gid)
-        self._run(
-            "initdb", "--pgdata", str(self._data), "--username", "keywright", "--auth", "trust", "--no-sync"
-        )
+        host = "trust" if tcp_port is None else "scram-sha-256"
+        names = ("--username", "keywright", "--auth-local", "trust", "--auth-host", host)
+        self._run("initdb", "--pgdata", str(self._data), *names, "--no-sync")
         self.start()
 
     @property
@@ -51,18 +58,23 @@ class PostgresqlCluster:
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one database of this cluster."""
-        return f"postgresql://keywright@/{database}?host={quote(str(self._root), safe='')}"
+        return f"postgresql://keywright@/{database}?host={quote(str(self._root), safe='')}&port={self._port}"
+
+    def log(self) -> str:
+        """Return what the server has logged."""
+        return (self._root / "log").read_text()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         settings = _SETTINGS if self._durable else _SETTINGS + _SMALL + _FAST
-        command = self._command("postgres", "-D", str(self._data), "-k", str(self._root), *settings)
+        arguments = ("-D", str(self._data), "-k", str(self._root), *settings, *self._settings)
+        command = self._command("postgres", *arguments)
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True
             )
         deadline = time.monotonic() + _START_SECONDS
-        socket = self._root / ".s.PGSQL.5432"
+        socket = self._root / f".s.PGSQL.{self._port}"
         while not (socket.exists() and self._answers()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start: {(self._root / 'log').read_text()[-2000:]}")
@@ -78,7 +90,7 @@ class PostgresqlCluster:
 
     def create_database(self, name: str, *, template: str = "template0") -> str:
         """Make an empty database, or a copy of one that nobody is connected to, and return its URL."""
-        where = ("--host", str(self._root), "--username", "keywright")
+        where = (*self._where, "--username", "keywright")
         self._run("createdb", *where, "--template", template, name)
         return self.url(name)
 
@@ -87,8 +99,12 @@ class PostgresqlCluster:
         self.stop()
         shutil.rmtree(self._root, ignore_errors=True)
 
+    @property
+    def _where(self) -> tuple[str, ...]:
+        return ("--host", str(self._root), "--port", str(self._port))
+
     def _answers(self) -> bool:
-        command = self._command("pg_isready", "--host", str(self._root), "--quiet")
+        command = self._command("pg_isready", *self._where, "--quiet")
         return subprocess.run(command, check=False, cwd="/").returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:

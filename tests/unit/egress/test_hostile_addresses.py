@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
-from ca_service.config import ConfigError, ValidationConfig
+from ca_service.config import ConfigError, TargetConfig, ValidationConfig
 from ca_service.egress.addresses import AddressTable, is_private, parse_address, parse_networks, unfold
 from ca_service.egress.egress import Egress, EgressClass
 from ca_service.egress.errors import RefusedAddressError
@@ -77,6 +77,15 @@ def egress(**settings: object) -> Egress:
     return Egress(config, FakeClock(), FakeRandomness(), lambda: [("127.0.0.1", 8443), ("::", 8080)])
 
 
+def target_egress(database_url: str | None = None, **settings: object) -> Egress:
+    config = TargetConfig(**settings)  # type: ignore[arg-type]
+    own = (("127.0.0.1", 8443), ("::", 8080))
+    clock, randomness = FakeClock(), FakeRandomness()
+    return Egress(
+        ValidationConfig(), clock, randomness, lambda: own, target=config, database_url=database_url
+    )
+
+
 def verify(egress: Egress, kind: EgressClass, text: str, port: int = 80) -> None:
     address = ip_address(text)
     egress.connector(kind).verify_address("name.example", address, port)
@@ -115,6 +124,18 @@ def test_loopback_is_accepted_once_it_is_allowed_by_name(text: str) -> None:
 def test_what_is_allowed_for_validation_is_allowed_for_no_other_class() -> None:
     with pytest.raises(RefusedAddressError):
         verify(egress(allowed_networks=("127.0.0.0/8",)), EgressClass.TARGET, "127.0.0.1")
+
+
+def test_targets_have_networks_of_their_own() -> None:
+    own = target_egress(allowed_networks=("127.0.0.0/8",), denied_networks=("10.0.0.0/8",))
+    verify(own, EgressClass.TARGET, "127.0.0.1", 5432)
+    for text in ("10.1.2.3", "64:ff9b::a01:203", "::1", *METADATA):
+        with pytest.raises(RefusedAddressError):
+            verify(own, EgressClass.TARGET, text, 5432)
+    with pytest.raises(RefusedAddressError, match="listener of Keywright itself"):
+        verify(own, EgressClass.TARGET, "127.0.0.9", 8080)
+    with pytest.raises(RefusedAddressError):
+        verify(own, EgressClass.VALIDATION, "127.0.0.1", 80)
 
 
 def test_allowing_ipv4_loopback_does_not_allow_the_other() -> None:
@@ -195,3 +216,5 @@ def test_a_name_is_no_address() -> None:
 def test_a_network_that_is_none_is_refused_at_start(text: str) -> None:
     with pytest.raises(ConfigError, match="allowed_networks"):
         egress(allowed_networks=(text,))
+    with pytest.raises(ConfigError, match="denied_networks"):
+        target_egress(denied_networks=(text,))
