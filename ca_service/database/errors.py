@@ -11,6 +11,13 @@ class UniqueViolationError(ConflictError):
         self.constraint = constraint
 
 
+class StillReferredToError(ConflictError):
+    """Other rows still refer to the one that was to go, or the one that is referred to is not there."""
+
+    def __init__(self) -> None:
+        super().__init__("Other things still belong to this; remove them first.")
+
+
 class MigrationError(InternalError):
     """The schema could not be brought up to date; `detail` is one sentence for the person who starts us."""
 

@@ -20,7 +20,8 @@ class Transaction(Protocol):
     """One transaction, open until the work it was handed to returns.
 
     A unit of work awaits nothing but its transaction: no network, no thread, no sleep. A statement that
-    breaks a unique constraint raises `UniqueViolationError`; after that the unit of work must end.
+    breaks a unique constraint raises `UniqueViolationError`, one that leaves a reference to nothing
+    `StillReferredToError`; after that the unit of work must end.
     """
 
     @property

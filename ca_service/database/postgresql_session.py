@@ -14,7 +14,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
-from ca_service.database.errors import UniqueViolationError
+from ca_service.database.errors import StillReferredToError, UniqueViolationError
 from ca_service.database.postgresql_wire import Wire
 from ca_service.database.url import PostgresqlUrl
 from ca_service.kernel.errors import InternalError, KeywrightError, MalformedError, UnavailableError
@@ -54,12 +54,22 @@ def translate(error: Exception) -> KeywrightError:
     state = getattr(error, "sqlstate", None)
     if isinstance(error, errors.UniqueViolation):
         return UniqueViolationError(error.diag.constraint_name or "")
+    if isinstance(error, errors.ForeignKeyViolation):
+        return StillReferredToError()
+    if state == _NOT_A_TEXT:
+        return MalformedError("A text holds the character NUL, which cannot be kept.", rule="nul")
+    return _unavailable(error, state) or _refused(error, state)
+
+
+def _unavailable(error: Exception, state: str | None) -> UnavailableError | None:
     if state is None and isinstance(error, psycopg.OperationalError):
         return UnavailableError("The database does not answer; try again.")
     if state is not None and (state.startswith(_UNAVAILABLE) or state == _READ_ONLY):
         return UnavailableError(f"The database cannot do this now (SQLSTATE {state}); try again.")
-    if state == _NOT_A_TEXT:
-        return MalformedError("A text holds the character NUL, which cannot be kept.", rule="nul")
+    return None
+
+
+def _refused(error: Exception, state: str | None) -> InternalError:
     if isinstance(error, psycopg.Error) and state is not None:
         diag = error.diag
         place = ", ".join(part for part in (diag.table_name, diag.column_name, diag.constraint_name) if part)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ca_service.config import ConfigError
-from ca_service.database.errors import UniqueViolationError
+from ca_service.database.errors import StillReferredToError, UniqueViolationError
 from ca_service.kernel.errors import InternalError, KeywrightError, UnavailableError
 
 #: File systems whose locks or shared memory cannot carry a WAL (https://sqlite.org/wal.html, section 1).
@@ -129,6 +129,8 @@ def translate(error: sqlite3.Error | OverflowError) -> KeywrightError:
     code = getattr(error, "sqlite_errorcode", None)
     if code in _UNIQUE:
         return UniqueViolationError(str(error).partition(": ")[2])
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return StillReferredToError()
     if code is not None and code & 0xFF in _UNAVAILABLE:
         reason = "the disk is full" if code & 0xFF == sqlite3.SQLITE_FULL else str(error)
         return UnavailableError(f"The database cannot do this now ({reason}); try again.")

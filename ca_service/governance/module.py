@@ -195,7 +195,7 @@ def _places(ground: Ground, tenants: Tenants) -> Handlers:
         DeleteProject: DeleteProjectHandler(database, ground.policy),
         CreateEnvironment: CreateEnvironmentHandler(identifiers),
         ListEnvironments: ListEnvironmentsReader(database),
-        DeleteEnvironment: DeleteEnvironmentHandler(),
+        DeleteEnvironment: DeleteEnvironmentHandler(ground.policy),
     }
 
 

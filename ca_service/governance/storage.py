@@ -58,6 +58,8 @@ ENVIRONMENTS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     UniqueConstraint("organization", "project", "slug"),
+    # So that rows of an environment can refer to it together with its owner.
+    Index("ix_governance_environments_id", "organization", "project", "id", unique=True),
 )
 _O, _P, _E = ORGANIZATIONS.c, PROJECTS.c, ENVIRONMENTS.c
 
@@ -107,9 +109,9 @@ _INSERT_ENVIRONMENT = statement(
 _LIST_ENVIRONMENTS = statement(
     select(*_E).where(*_IN_PROJECT, _E.slug > bindparam("after")).order_by(_E.slug).limit(bindparam("limit"))
 )
-_DELETE_ENVIRONMENT = statement(
-    delete(ENVIRONMENTS).where(*_IN_PROJECT, or_(_E.id == bindparam("name"), _E.slug == bindparam("name")))
-)
+_NAMED = or_(_E.id == bindparam("name"), _E.slug == bindparam("name"))
+_FIND_ENVIRONMENT = statement(select(*_E).where(*_IN_PROJECT, _NAMED))
+_DELETE_ENVIRONMENT = statement(delete(ENVIRONMENTS).where(*_IN_PROJECT, _NAMED))
 
 
 async def insert_organization(transaction: Transaction, organization: Organization) -> None:
@@ -222,18 +224,15 @@ async def list_environments(database: Database, tenant: Tenant, after: str, limi
         after=after,
         limit=limit,
     )
-    return [
-        Environment(
-            id=row[0],
-            organization=OrganizationId(row[1]),
-            project=ProjectId(row[2]),
-            slug=row[3],
-            name=row[4],
-            created_at=from_microseconds(row[5]),
-            created_by=row[6],
-        )
-        for row in rows
-    ]
+    return [_environment(row) for row in rows]
+
+
+async def find_environment(database: Database, tenant: Tenant, name: str) -> Environment | None:
+    """Return the environment with this slug or id, if the project has one."""
+    row = await database.read_one(
+        _FIND_ENVIRONMENT, organization=tenant.organization, project=tenant.project, name=name
+    )
+    return None if row is None else _environment(row)
 
 
 async def delete_environment(transaction: Transaction, tenant: Tenant, name: str) -> bool:
@@ -242,6 +241,18 @@ async def delete_environment(transaction: Transaction, tenant: Tenant, name: str
         _DELETE_ENVIRONMENT, organization=tenant.organization, project=tenant.project, name=name
     )
     return changed == 1
+
+
+def _environment(row: Row) -> Environment:
+    return Environment(
+        id=row[0],
+        organization=OrganizationId(row[1]),
+        project=ProjectId(row[2]),
+        slug=row[3],
+        name=row[4],
+        created_at=from_microseconds(row[5]),
+        created_by=row[6],
+    )
 
 
 def _organization(row: Row) -> Organization:

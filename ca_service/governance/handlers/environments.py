@@ -1,6 +1,6 @@
 """Environments: made, listed and deleted."""
 
-from ca_service.database.errors import UniqueViolationError
+from ca_service.database.errors import StillReferredToError, UniqueViolationError
 from ca_service.database.port import Database, Transaction
 from ca_service.gate.handler import Call, Handler, Prepared, Reader
 from ca_service.governance.operations import (
@@ -13,6 +13,7 @@ from ca_service.governance.places import Environment
 from ca_service.governance.resources import access_to_project
 from ca_service.governance.slugs import parse_slug
 from ca_service.governance.storage import delete_environment, insert_environment, list_environments
+from ca_service.identity.roles import Generations
 from ca_service.kernel.errors import ConflictError, NotFoundError
 from ca_service.kernel.identifiers import Identifiers
 from ca_service.policy.values import Grant
@@ -69,6 +70,9 @@ class ListEnvironmentsReader(Reader[ListEnvironments, Found[Environment]]):
 class DeleteEnvironmentHandler(Handler[DeleteEnvironment, str, str, None]):
     """Deletes an environment."""
 
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+
     async def prepare(self, call: Call, operation: DeleteEnvironment) -> Prepared[str]:
         name = operation.environment
         return Prepared(name, (access_to_project(operation.action, call.home),), {"environment": name})
@@ -78,5 +82,16 @@ class DeleteEnvironmentHandler(Handler[DeleteEnvironment, str, str, None]):
         return draft
 
     async def record(self, transaction: Transaction, call: Call, signed: str) -> None:
-        if not await delete_environment(transaction, call.home, signed):
+        try:
+            deleted = await delete_environment(transaction, call.home, signed)
+        except StillReferredToError as error:
+            raise ConflictError(
+                "The environment still holds folders, secrets or dynamic secrets. Delete them first: `DELETE "
+                "…/folders?path=/&recursive=true` deletes all folders with their secrets.",
+                field="environment",
+                rule="in-use",
+            ) from error
+        if not deleted:
             raise NotFoundError("environment")
+        # Whoever remembers the environment of this slug must look again.
+        await self._generations.raise_generation(transaction)
