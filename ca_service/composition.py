@@ -47,10 +47,13 @@ from ca_service.web.module import Contribution, Ground, Module, Timer
 from ca_service.web.rate_limits import RateLimiter, rates_of
 from ca_service.web.refusals import Refusals
 from ca_service.x509.module import MODULE as X509
+from secrets_core.dynamic.module import MODULE as DYNAMIC
+from secrets_core.kms.module import MODULE as KMS
+from secrets_core.vault.module import MODULE as VAULT
 from ssh_ca.module import MODULE as SSH
 
 #: In the order of their first start: each finds what those before it made.
-MODULES: tuple[Module, ...] = (GOVERNANCE, IDENTITY, X509, SSH, ACME)
+MODULES: tuple[Module, ...] = (GOVERNANCE, IDENTITY, X509, SSH, VAULT, KMS, DYNAMIC, ACME)
 
 _log = logging.getLogger(__name__)
 _EVERY_MINUTE = timedelta(minutes=1)
@@ -154,7 +157,13 @@ async def open_foundation(config: Config, world: World) -> Foundation:
             reserved_names=sorted({host_of_url(world.public_url), host_of_url(world.plain_public_url)}),
         ),
         egress=Egress(
-            config.acme.validation, clock, randomness, lambda: world.listeners, notify=config.notify
+            config.acme.validation,
+            clock,
+            randomness,
+            lambda: world.listeners,
+            notify=config.notify,
+            target=config.target,
+            database_url=config.database_url,
         ),
         queue=Queue(identifiers),
     )
@@ -183,7 +192,9 @@ def build_access(foundation: Foundation) -> Access:
     return Access(gate=gate, tenants=tenants, authenticator=authenticator, bootstrap=bootstrap)
 
 
-def build_modules(foundation: Foundation, access: Access, world: World) -> tuple[Contribution, ...]:
+def build_modules(
+    foundation: Foundation, access: Access, world: World, modules: Sequence[Module] = MODULES
+) -> tuple[Contribution, ...]:
     """Build every module on the same ground."""
     ground = Ground(
         config=foundation.config,
@@ -201,7 +212,7 @@ def build_modules(foundation: Foundation, access: Access, world: World) -> tuple
         public_url=world.public_url,
         plain_public_url=world.plain_public_url,
     )
-    return tuple(module.build(ground) for module in MODULES)
+    return tuple(module.build(ground) for module in modules)
 
 
 def instance_contribution(

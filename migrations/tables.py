@@ -18,6 +18,9 @@ STORAGE_MODULES = (
     "ca_service.x509.storage",
     "acme.storage",
     "ssh_ca.storage",
+    "secrets_core.vault.storage",
+    "secrets_core.kms.storage",
+    "secrets_core.dynamic.storage",
 )
 
 

@@ -28,11 +28,21 @@ Check = Callable[[Bench, bypass.Sample], Coroutine[Any, Any, None]]
 
 
 #: The only operations that change the world outside.
-_EXTERNAL = {"validate-challenge", "deliver-event"}
+_EXTERNAL = {
+    "validate-challenge",
+    "deliver-event",
+    "create-lease",
+    "renew-lease",
+    "revoke-lease",
+    "end-due-lease",
+    "reconcile-dynamic-secret",
+}
 
 
 def acts_of(sample: Sample) -> tuple[str, ...]:
     """Return the acts of the sample's handler; `test_registry` sees to it that `reads` tells the truth."""
+    if sample.operation.__module__ == "secrets_core.kms.operations.uses":
+        return ("prepare", "reveal")
     if sample.operation.reads:
         return ("prepare",)
     return (

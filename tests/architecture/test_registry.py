@@ -40,6 +40,8 @@ WITHOUT_A_ROUTE = {
     "AnnounceEnds": "the notifying job's",
     "ContinueRevocation": "the revoking job's",
     "DeliverEvent": "the notifying job's",
+    "DestroyKmsKey": "the destroying job's",
+    "EndDueLease": "that of the job which ends leases",
     "PublishKeyRevocationList": "the publishing job's",
     "PublishRevocationList": "the publishing job's",
     "RotateResponder": "the publishing job's",
@@ -90,6 +92,8 @@ TIMERS = {
     "x509-revocation-lists": "performs PublishRevocationList as its job",
     "x509-ocsp-responders": "performs RotateResponder as the publishing job",
     "ssh-revocation-lists": "performs PublishKeyRevocationList as its job",
+    "kms-deletions": "performs DestroyKmsKey as its job",
+    "dynamic-leases": "performs EndDueLease as its job",
     "acme-nonces": "forgets used nonces (S16)",
     "acme-orders": "forgets orders and authorizations that expired 30 days ago and came to nothing (S8)",
 }
@@ -126,6 +130,8 @@ AROUND_THE_GATE = {
     "acme/storage/nonces.py": "uses a nonce up, before there is a caller (S16)",
     "ssh_ca/handlers/publish_revocation_list.py": "takes a version for good before it signs (S6)",
     "ssh_ca/serial_numbers.py": "takes numbers for good before it signs (S6)",
+    "secrets_core/dynamic/handlers/create_lease.py": "notes that an account was not made, after the refusal",
+    "secrets_core/dynamic/jobs.py": "claims what is due; its end is performed",
 }
 _BASES = {"Operation", "ProjectOperation", "OrganizationOperation"}
 
@@ -364,4 +370,4 @@ def _writes_by_itself(node: ast.AST) -> bool:
     owner = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
     if owner == "database":
         return node.func.attr in {"begin", "append"}
-    return owner in {"audit", "trail"} and node.func.attr in {"record", "append", "deny"}
+    return owner in {"audit", "trail"} and node.func.attr in {"record", "append", "append_where", "deny"}

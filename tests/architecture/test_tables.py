@@ -100,6 +100,11 @@ UNBOUND = {
     "ca_service.x509.storage.revocation_lists:_LIST_DUE_PARTS": _OVER_ALL,
     "ca_service.x509.storage.revocation_lists:_RAISE_NUMBERS": _OVER_ALL,
     "ca_service.x509.storage.revocation_lists:_RAISE_NUMBERS_OF_PARTS": _OVER_ALL,
+    "secrets_core.dynamic.storage.due_leases:_CLAIM": "found for all; each is ended in its project",
+    "secrets_core.dynamic.storage.due_leases:_COUNT_LATE": "counts for the administrator of the instance",
+    "secrets_core.dynamic.storage.due_leases:_HAS_DUE": _OVER_ALL,
+    "secrets_core.dynamic.storage.due_leases:_RELEASE": "by the claim under which they were found",
+    "secrets_core.kms.storage.keys:_LIST_DUE": _OVER_ALL,
     "ssh_ca.storage.authorities:_RAISE_EPOCH": _OVER_ALL,
     "ssh_ca.storage.revocation_lists:_LIST_DUE": _OVER_ALL,
 }

@@ -52,6 +52,22 @@ def test_a_revoked_token_opens_nothing_in_any_worker(two_workers: Server) -> Non
     assert not still_allowed
 
 
+def test_a_withdrawn_role_reveals_nothing_in_any_worker(two_workers: Server) -> None:
+    secret = "/v1/projects/default/environments/dev/secrets/S14"
+    assert two_workers.request("PUT", secret, {"value": "s3cret"}).status == 201
+    identity = _made(two_workers.post(f"{_ORGANIZATION}/identities", {"name": "three"}))["id"]
+    token = _token(two_workers, _secret(two_workers, identity))
+    still_allowed = []
+    for number in range(_ROUNDS):
+        membership = _made(two_workers.post(_MEMBERSHIPS, {"identity": identity, "role": "member"}))["id"]
+        assert two_workers.get(secret, token=token).status == 200, f"round {number}: the role does not count"
+        assert two_workers.request("DELETE", f"{_MEMBERSHIPS}/{membership}").status == 204
+        answers = {two_workers.get(secret, token=token).status for _ in range(2)}
+        if answers != {404}:
+            still_allowed.append((number, answers))
+    assert not still_allowed
+
+
 def _secret(server: Server, identity: str) -> dict[str, Any]:
     return _made(server.post(f"{_ORGANIZATION}/identities/{identity}/client-secrets", {}))
 

@@ -50,12 +50,15 @@ from ssh_ca.certificates import CertificateType
 from ssh_ca.operations import CreateSshAuthority, CreateSshProfile, IssueSshCertificate
 from ssh_ca.profiles import USER_SETTINGS
 from tests.support.acme_client import ClientKey, make_csr, sign_key_change
+from tests.support.dynamic_holders import make_dynamic
 from tests.support.external_ca import ExternalCa, der
 from tests.support.host_holders import make_hosts
 from tests.support.instance import ADDRESS, URL, Instance
+from tests.support.kms_holders import make_keys
 from tests.support.life_holders import make_life
 from tests.support.ssh_ground import key_line
 from tests.support.things import Things, account_key
+from tests.support.vault_holders import make_secrets
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -93,7 +96,10 @@ class _Maker:
         secret = await self._make_machine()
         await self._make_certificates()
         await self._make_ssh()
+        await make_keys(self._instance, self._slug, self._facts)
         host, newcomer = await make_hosts(self._instance, self._slug, tenant, self._facts)
+        await make_secrets(self._instance, self._slug, self._facts)
+        await make_dynamic(self._instance, self._slug, self._facts)
         machine_login = login_of(self._facts["identity"], self._facts["client_secret"], tenant)
         issued = await self._instance.perform(LogIn(), machine_login)
         machine = await self._instance.authenticate(issued.access_token)
@@ -122,10 +128,13 @@ class _Maker:
         organization = await perform(CreateOrganization(slug=slug, name=f"{slug} organization"))
         project = await perform(
             CreateProject(
-                organization=slug, slug=f"{slug}-one", name=f"{slug} project", environments=(f"{slug}-qa",)
+                organization=slug,
+                slug=f"{slug}-one",
+                name=f"{slug} project",
+                environments=(f"{slug}-qa", f"{slug}-spare"),
             )
         )
-        environments = await perform(ListEnvironments(project=project.id, limit=1))
+        environments = await perform(ListEnvironments(project=project.id, limit=2))
         policy = await perform(
             CreatePolicy(
                 project=project.id,
@@ -139,6 +148,7 @@ class _Maker:
             "project": project.id,
             "project_slug": f"{slug}-one",
             "environment": environments.items[0].id,
+            "empty_environment": environments.items[1].id,
             "policy": policy.id,
         }
         return project.tenant

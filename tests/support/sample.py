@@ -35,9 +35,21 @@ class By(Enum):
     SSH_PUBLISHER = "ssh-publish"
     REVOKER = "x509-revoke"
     NOTIFIER = "x509-notify"
+    KMS_DESTROYER = "kms-destroy"
+    LEASE_ENDER = "dynamic-leases"
 
 
-JOBS = frozenset({By.VALIDATOR, By.PUBLISHER, By.SSH_PUBLISHER, By.REVOKER, By.NOTIFIER})
+JOBS = frozenset(
+    {
+        By.VALIDATOR,
+        By.PUBLISHER,
+        By.SSH_PUBLISHER,
+        By.REVOKER,
+        By.NOTIFIER,
+        By.KMS_DESTROYER,
+        By.LEASE_ENDER,
+    }
+)
 
 
 class Knock(Struct, frozen=True):

@@ -7,7 +7,17 @@ two-tenant suite go through this list; an operation or a route that is not in it
 """
 
 from tests.support.sample import By, Jws, Knock, Sample
-from tests.support.samples_of import acme, governance, identity, ssh, x509, x509_life
+from tests.support.samples_of import (
+    acme,
+    dynamic,
+    governance,
+    identity,
+    kms,
+    ssh,
+    vault,
+    x509,
+    x509_life,
+)
 
 __all__ = ["IN_A_PLACE", "OF_THE_INSTANCE", "ON_THINGS", "SAMPLES", "By", "Jws", "Knock", "Sample"]
 
@@ -18,6 +28,9 @@ SAMPLES: tuple[Sample, ...] = (
     *x509_life.SAMPLES,
     *ssh.SAMPLES,
     *acme.SAMPLES,
+    *vault.SAMPLES,
+    *kms.SAMPLES,
+    *dynamic.SAMPLES,
 )
 #: Those that name a project or an organization, and those that do not.
 IN_A_PLACE = tuple(sample for sample in SAMPLES if sample.is_in_a_place)

@@ -25,6 +25,8 @@ class Things(Struct, frozen=True, kw_only=True):
     project: str
     project_slug: str
     environment: str
+    #: One that holds nothing.
+    empty_environment: str
     identity: str
     client_secret: str
     membership: str
@@ -64,6 +66,24 @@ class Things(Struct, frozen=True, kw_only=True):
     ssh_new_host: str
     ssh_host_profile: str
     ssh_mapping: str
+    #: Keys that encrypt, sign and tag, one that is to be destroyed now, and what the first one encrypted.
+    kms_key: str
+    kms_pair: str
+    kms_tag_key: str
+    kms_ending_key: str
+    kms_ciphertext: str
+    #: A secret in a folder, one there that was deleted, and a folder in that one with nothing in it.
+    folder: str
+    empty_folder: str
+    secret: str
+    deleted_secret: str
+    commit: str
+    secret_import: str
+    #: A dynamic secret with two leases, and one without any.
+    dynamic_secret: str
+    unused_dynamic_secret: str
+    lease: str
+    ending_lease: str
     directory: str
     directory_slug: str
     external_key: str
@@ -118,6 +138,7 @@ def _nowhere(slug: str) -> Things:
         project=f"prj_{_NO_ID}",
         project_slug=slug,
         environment=f"env_{_NO_ID}",
+        empty_environment=f"env_{_NO_ID}",
         identity=f"idn_{_NO_ID}",
         client_secret=f"csc_{_NO_ID}",
         membership=f"mem_{_NO_ID}",
@@ -154,6 +175,21 @@ def _nowhere(slug: str) -> Things:
         ssh_new_host=f"{slug}.test",
         ssh_host_profile=slug,
         ssh_mapping=f"slm_{_NO_ID}",
+        kms_key=slug,
+        kms_pair=slug,
+        kms_tag_key=slug,
+        kms_ending_key=slug,
+        kms_ciphertext=f"kw1:1:{'Tm93' * 20}",
+        folder=f"/{slug}",
+        empty_folder=f"/{slug}/{slug}",
+        secret=f"{slug}_KEY",
+        deleted_secret=f"{slug}_OLD",
+        commit=f"cmt_{_NO_ID}",
+        secret_import=f"imp_{_NO_ID}",
+        dynamic_secret=slug,
+        unused_dynamic_secret=slug,
+        lease=f"lse_{_NO_ID}",
+        ending_lease=f"lse_{_NO_ID}",
         directory=f"dir_{_NO_ID}",
         directory_slug=slug,
         external_key=f"eab_{_NO_ID}",

@@ -111,8 +111,8 @@ PLACES = (
     ),
     Sample(
         name="delete-environment",
-        ask=lambda t: DeleteEnvironment(project=t.project, environment=t.environment),
-        knock=Knock("DELETE", f"{_PROJECT}/environments/{{environment}}"),
+        ask=lambda t: DeleteEnvironment(project=t.project, environment=t.empty_environment),
+        knock=Knock("DELETE", f"{_PROJECT}/environments/{{empty_environment}}"),
     ),
 )
 MEMBERSHIPS = (

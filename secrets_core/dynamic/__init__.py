@@ -1,0 +1,1 @@
+"""Dynamic secrets: accounts at other systems, made for one caller and ended with their lease."""
