@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -15,15 +16,20 @@ from ca_service.cli import (
     audit,
     backup,
     clock,
+    dynamic,
     governance,
+    kms,
+    leases,
     local,
     login,
     pki,
     recovery,
+    secrets,
     ssh,
     trust,
 )
 from ca_service.cli.doctor import doctor
+from ca_service.cli.run import run_with_secrets
 from ca_service.cli.status import status
 from ca_service.client.errors import ClientError
 
@@ -31,7 +37,7 @@ app = typer.Typer(
     name="keywright",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A self-hosted credential authority: X.509, ACME, SSH under one policy and one audit trail.",
+    help="A self-hosted credential authority: X.509, ACME, SSH and secrets, one policy, one audit trail.",
 )
 app.command()(local.serve)
 app.command()(local.init)
@@ -46,6 +52,12 @@ app.command()(doctor)
 app.add_typer(pki.app, name="pki")
 app.add_typer(ssh.app, name="ssh")
 app.add_typer(acme.app, name="acme")
+app.add_typer(secrets.app, name="secrets")
+# What stands behind the command belongs to it, also without `--` before it.
+app.command("run", context_settings={"allow_interspersed_args": False})(run_with_secrets)
+app.add_typer(kms.app, name="kms")
+app.add_typer(dynamic.app, name="dynamic")
+app.add_typer(leases.app, name="lease")
 app.add_typer(trust.app, name="trust")
 app.add_typer(audit.app, name="audit")
 app.add_typer(admin.app, name="admin")
@@ -59,14 +71,28 @@ app.add_typer(governance.policy_commands, name="policy")
 
 @cache
 def command_tree() -> Any:
-    """Return what parses the arguments; putting it together takes longer than most commands."""
+    """Return what parses all arguments; putting it together takes longer than most commands."""
     return get_command(app)
+
+
+def tree_for(word: str) -> Any:
+    """Return what parses the arguments of the command or group that `word` names, in a tenth of the time."""
+    groups = [group for group in app.registered_groups if group.name == word]
+    is_command = any(
+        word == (each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands
+    )
+    if command_tree.cache_info().currsize or not (groups or is_command):
+        return command_tree()
+    part = copy(app)
+    part.registered_groups = groups
+    return get_command(part)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; what went wrong is one sentence on standard error."""
     try:
-        outcome = command_tree()(args=list(arguments), prog_name="keywright", standalone_mode=False)
+        tree = tree_for(arguments[0] if arguments else "")
+        outcome = tree(args=list(arguments), prog_name="keywright", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _tell_usage(error)

@@ -15,6 +15,7 @@ from ca_service.kernel.secret_value import SecretValue
 
 #: The most that is read of any answer; the largest are lists of a thousand certificates with their chains.
 MAX_ANSWER = 64 * 1024 * 1024
+_NONE: Mapping[str, str] = {}
 
 
 def address(*parts: str) -> str:
@@ -59,17 +60,32 @@ class ApiClient:
         """Return the JSON answer of a GET. Raises RefusedError, UnreachableError."""
         return self._send("GET", _with_query(path, query), None)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def post(
+        self, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None
+    ) -> Any:
         """Return the JSON answer of a POST (None for 204). Raises RefusedError, UnreachableError."""
-        return self._send("POST", path, body or {})
+        return self._send("POST", _with_query(path, query), body or {})
 
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post_once(self, path: str, body: Mapping[str, Any], query: Mapping[str, Any] | None, key: str) -> Any:
+        """Return the JSON answer of a POST that is done once, however often it is sent with this key.
+
+        An answer that did not arrive is asked for once more. Raises RefusedError, UnreachableError.
+        """
+        place, headers = _with_query(path, query), {"Idempotency-Key": key}
+        try:
+            return self._send("POST", place, body, headers)
+        except UnreachableError:
+            return self._send("POST", place, body, headers)
+
+    def patch(self, path: str, body: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON answer of a PATCH. Raises RefusedError, UnreachableError."""
-        return self._send("PATCH", path, body)
+        return self._send("PATCH", _with_query(path, query), body)
 
-    def delete(self, path: str) -> Any:
+    def delete(
+        self, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Any:
         """Return the JSON answer of a DELETE (None for 204). Raises RefusedError, UnreachableError."""
-        return self._send("DELETE", path, None)
+        return self._send("DELETE", _with_query(path, query), body)
 
     def text(self, path: str) -> str:
         """Return the text answer of a GET. Raises RefusedError, UnreachableError."""
@@ -94,8 +110,10 @@ class ApiClient:
             if cursor is None:
                 return
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        raw = self._fetch(method, path, body)
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] = _NONE
+    ) -> Any:
+        raw, _ = self._answer(method, path, body, headers)
         if not raw:
             return None
         try:
@@ -106,8 +124,10 @@ class ApiClient:
     def _fetch(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         return self._answer(method, path, body)[0]
 
-    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[bytes, str | None]:
-        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310 - the scheme was checked
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] = _NONE
+    ) -> tuple[bytes, str | None]:
+        request = urllib.request.Request(self.url + path, method=method, headers={**headers})  # noqa: S310 - the scheme was checked
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
@@ -145,7 +165,10 @@ def _is_token(text: str) -> bool:
 
 def _with_query(path: str, query: Mapping[str, Any] | None) -> str:
     given = {name: value for name, value in (query or {}).items() if value is not None}
-    return f"{path}?{urllib.parse.urlencode(given)}" if given else path
+    if not given:
+        return path
+    words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+    return f"{path}?{urllib.parse.urlencode(words)}"
 
 
 def _problem(raw: bytes) -> dict[str, Any]:

@@ -140,6 +140,15 @@ StrictModes no
         sshd.stderr.close()
 
 
+def test_given_the_section_on_secrets_then_a_program_and_curl_have_the_value(newcomer: Newcomer) -> None:
+    [commands] = blocks_of("A secret in a program")
+
+    printed = newcomer.types(commands.replace("curl ", "curl --silent "))
+
+    assert "\nhunter2\n" in printed
+    assert documents(printed)[-1]["value"] == "hunter2"
+
+
 def test_given_the_certbot_section_then_certbot_gets_a_certificate_that_openssl_verifies(
     tmp_path: Path,
 ) -> None:

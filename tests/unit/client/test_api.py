@@ -1,11 +1,13 @@
 """What a client refuses before it connects, and how a refusal reads."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ca_service.client.api import ApiClient, address
-from ca_service.client.errors import ClientError, RefusedError
+from ca_service.client.api import ApiClient, _with_query, address
+from ca_service.client.errors import ClientError, RefusedError, UnreachableError
 from ca_service.kernel.secret_value import SecretValue
 
 
@@ -75,3 +77,39 @@ def test_given_parts_then_none_of_them_leads_elsewhere(parts: tuple[str, ...], p
 )
 def test_given_a_problem_then_it_reads_as_one_sentence(problem: dict[str, str], sentence: str) -> None:
     assert str(RefusedError(422, problem)) == sentence
+
+
+def test_given_a_query_then_truth_is_spelled_as_in_json_and_what_is_not_given_is_not_sent() -> None:
+    query = {"path": "/a b", "recursive": True, "expand": False, "limit": 5, "cursor": None}
+
+    assert _with_query("/x", query) == "/x?path=%2Fa+b&recursive=true&expand=false&limit=5"
+    assert _with_query("/x", {"cursor": None}) == _with_query("/x", None) == "/x"
+
+
+class Lossy(ApiClient):
+    """A way to a server on which some of the first answers are lost."""
+
+    def __init__(self, losses: int) -> None:
+        super().__init__("https://ca.example", token=None, ca_file=None)
+        self.losses = losses
+        self.sent: list[str] = []
+
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> tuple[bytes, str | None]:
+        self.sent.append(f"{method} {path} {body} {headers}")
+        if len(self.sent) <= self.losses:
+            raise UnreachableError("lost")
+        return b'{"id": 1}', None
+
+
+def test_given_a_lost_answer_then_the_same_request_is_sent_once_more_with_its_key() -> None:
+    way = Lossy(1)
+
+    assert way.post_once("/x", {"a": 1}, {"path": "/"}, "k1") == {"id": 1}
+    assert way.sent == ["POST /x?path=%2F {'a': 1} {'Idempotency-Key': 'k1'}"] * 2
+
+
+def test_given_two_lost_answers_then_that_is_told() -> None:
+    with pytest.raises(UnreachableError):
+        Lossy(2).post_once("/x", {}, None, "k1")
