@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,15 @@ from tests.load.acme_rows import NAMES as ACME_NAMES
 from tests.load.acme_rows import measure_acme
 from tests.load.figures import Figure, print_figure, print_head
 from tests.load.floor import running_floor
+from tests.load.lease_rows import NAMES as LEASE_NAMES
+from tests.load.lease_rows import SETTINGS as LEASE_SETTINGS
+from tests.load.lease_rows import measure_leases, running_target
 from tests.load.meters import Meters
 from tests.load.process_tree import resident_megabytes
 from tests.load.round_trips import count_waits
 from tests.load.samples import NAMES, Sample, make_samples
+from tests.load.secret_rows import NAMES as SECRET_NAMES
+from tests.load.secret_rows import make_secret_samples
 from tests.load.wrk import Wrk
 from tests.support.challenge_host import free_port, loopback_validation
 from tests.support.postgresql import PostgresqlCluster
@@ -82,7 +87,12 @@ class _Bench:
             hello = Sample("hello", "GET", "/", None)
             floor = self._wrk.run(f"{self._label}: bare hello", hello, floor_url, Meters(floor_pid))
             yield floor._replace(of_floor=1.0)
-            for measure, names in ((self._requests, NAMES), (self._acme, ACME_NAMES)):
+            for measure, names in (
+                (self._requests, NAMES),
+                (self._secrets, SECRET_NAMES),
+                (self._leases, LEASE_NAMES),
+                (self._acme, ACME_NAMES),
+            ):
                 if any(map(self._wants, names)):
                     for figure in measure(cluster):
                         yield figure._replace(of_floor=figure.rate / floor.rate)
@@ -93,11 +103,28 @@ class _Bench:
     def _requests(self, cluster: PostgresqlCluster | None) -> Iterator[Figure]:
         with ExitStack() as stack:
             server, meters, idle = self._serve(stack, cluster, "requests", {})
-            for sample in make_samples(server, self._folder):
-                if self._wants(sample.name):
-                    what = f"{self._label}: {sample.name}"
-                    figure = self._wrk.run(what, sample, server.url, meters, server.admin_token)
-                    yield figure._replace(idle_megabytes=idle)
+            yield from self._samples(make_samples(server, self._folder), server, meters, idle)
+
+    def _secrets(self, cluster: PostgresqlCluster | None) -> Iterator[Figure]:
+        with ExitStack() as stack:
+            server, meters, idle = self._serve(stack, cluster, "secrets", {})
+            yield from self._samples(make_secret_samples(server), server, meters, idle)
+
+    def _leases(self, cluster: PostgresqlCluster | None) -> Iterator[Figure]:
+        with ExitStack() as stack:
+            target = stack.enter_context(running_target())
+            server, meters, idle = self._serve(stack, cluster, "leases", LEASE_SETTINGS)
+            for figure in measure_leases(server, target, meters, self._wrk.seconds, self._label):
+                yield figure._replace(idle_megabytes=idle)
+
+    def _samples(
+        self, samples: Iterable[Sample], server: Server, meters: Meters, idle: float
+    ) -> Iterator[Figure]:
+        for sample in samples:
+            if self._wants(sample.name):
+                what = f"{self._label}: {sample.name}"
+                figure = self._wrk.run(what, sample, server.url, meters, server.admin_token)
+                yield figure._replace(idle_megabytes=idle)
 
     def _acme(self, cluster: PostgresqlCluster | None) -> Iterator[Figure]:
         with ExitStack() as stack:

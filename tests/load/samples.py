@@ -18,12 +18,13 @@ NAMES = (_ISSUE, _READ, _KEPT, _SIGNED, _SIGN)
 
 
 class Sample(NamedTuple):
-    """One fixed request."""
+    """One fixed request; with `spread` its path's `{n}` counts up to that number, over and over."""
 
     name: str
     method: str
     path: str
     body: str | None
+    spread: int = 0
 
 
 def make_samples(server: Server, folder: Path) -> Iterator[Sample]:

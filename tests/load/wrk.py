@@ -25,7 +25,8 @@ class Wrk(NamedTuple):
         """Send one sample for so many seconds, after one that warms caches."""
         script = self.folder / "request.lua"
         script.write_text(_lua(sample, token), encoding="utf-8")
-        command = ["wrk", "-t1", f"-c{self.connections}", "--latency", "-s", str(script), url + sample.path]
+        target = url + sample.path.replace("{n}", "0")
+        command = ["wrk", "-t1", f"-c{self.connections}", "--latency", "-s", str(script), target]
         _run([*command, "-d1s"], 30)
         meters.analyze()
         before, generator_before = meters.read(), _cpu_of_children()
@@ -64,6 +65,15 @@ def _lua(sample: Sample, token: str | None) -> str:
     if sample.body is not None:
         lines.append('wrk.headers["Content-Type"] = "application/json"')
         lines.append(f"wrk.body = [==[{sample.body}]==]")
+    if sample.spread:
+        before, _, after = sample.path.partition("{n}")
+        lines += [
+            "local n = 0",
+            "request = function()",
+            f"  n = (n + 1) % {sample.spread}",
+            f"  return wrk.format(nil, {json.dumps(before)} .. n .. {json.dumps(after)})",
+            "end",
+        ]
     return "\n".join(lines) + "\n"
 
 
