@@ -22,6 +22,7 @@ from tests.support.fakes.custody import custody_for
 from tests.support.fakes.gate import untyped
 from tests.support.fakes.kernel import FakeClock
 from tests.support.faults import watched
+from tests.support.modules import MODULES_WITHOUT_TARGETS
 from tests.support.web import InProcess
 
 A = TypeVar("A")
@@ -42,7 +43,9 @@ class AcmeSite(AcmeStack):
         foundation = _foundation(database, clock, self.world, self.queue)
         access = build_access(foundation)
         self.gate = access.gate
-        contributions = build_modules(foundation, access, World(URL, "http://ca.example"))
+        contributions = build_modules(
+            foundation, access, World(URL, "http://ca.example"), MODULES_WITHOUT_TARGETS
+        )
         #: The registry, each handler behind a wrapper whose acts a test may watch.
         self.handlers = watched({op: each for part in contributions for op, each in part.handlers.items()})
         self.gate.register(self.handlers)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from ca_service.composition import (
-    MODULES,
     Foundation,
     Graph,
     World,
@@ -35,12 +34,8 @@ from ca_service.serve.data_directory import ADMIN_TOKEN
 from ca_service.serve.service import RunningService
 from ca_service.web.metrics import Metrics
 from ca_service.web.middleware import Front
-from ca_service.web.module import Ground
-from secrets_core.dynamic.module import MODULE as DYNAMIC
-from secrets_core.dynamic.module import module_over
 from tests.support.databases import SqliteTemplate
 from tests.support.fakes.acme import FakeWorld, run_of
-from tests.support.fakes.dynamic import FakeProvider
 from tests.support.fakes.gate import untyped
 from tests.support.faults import (
     BreakableDatabase,
@@ -49,6 +44,7 @@ from tests.support.faults import (
     forget_watching,
     watched,
 )
+from tests.support.modules import MODULES_WITHOUT_TARGETS
 from tests.support.web import Answered, _exchange
 
 A = TypeVar("A")
@@ -200,17 +196,11 @@ def _selects_of(connection: sqlite3.Connection) -> dict[str, str]:
     return selects
 
 
-def _targets(ground: Ground) -> tuple[FakeProvider, ...]:
-    del ground
-    return (FakeProvider(),)
-
-
 def _graph_over(foundation: Foundation, world: World) -> tuple[Graph, dict[type[Operation[Any]], AnyHandler]]:
     """Return what `composition.compose` builds, over this foundation and with watched handlers."""
     access = build_access(foundation)
     metrics = Metrics(VERSION)
-    modules = [module_over(_targets) if module is DYNAMIC else module for module in MODULES]
-    contributions = build_modules(foundation, access, world, modules)
+    contributions = build_modules(foundation, access, world, MODULES_WITHOUT_TARGETS)
     contributions = (*contributions, instance_contribution(foundation, contributions, metrics, VERSION))
     handlers = watched({op: each for part in contributions for op, each in part.handlers.items()})
     access.gate.register(handlers)
