@@ -15,6 +15,7 @@ from ca_service.policy.cedar_text import Json
 from ca_service.policy.errors import PolicyRefusedError
 from ca_service.policy.expressions import (
     concerns_names,
+    looks_only_at_names,
     nodes_of,
     patterns_in,
     required_attributes,
@@ -39,8 +40,9 @@ class CompiledPolicy(Struct, frozen=True, eq=False):
     """One policy. `body` is its JSON without annotations, as it goes into a set under `id`.
 
     `covers_wildcards`: it is a permit that speaks of `context.name.wildcard` (S7). `concerns_names`: it may
-    tell names apart. `requires`: attributes without which in the context it cannot apply. `texts` and
-    `patterns` are the strings and `like` patterns it compares with.
+    tell names apart; `looks_only_at_names`: it tells nothing else apart but its scope. `requires`: attributes
+    without which in the context it cannot apply. `texts` and `patterns` are the strings and `like` patterns
+    it compares with.
     """
 
     id: str
@@ -52,6 +54,7 @@ class CompiledPolicy(Struct, frozen=True, eq=False):
     obligations: Obligations
     covers_wildcards: bool
     concerns_names: bool
+    looks_only_at_names: bool
     requires: frozenset[str]
     texts: frozenset[str]
     patterns: tuple[tuple[str | None, ...], ...]
@@ -109,6 +112,7 @@ def _compiled(policy_id: str, statement: Json, name: str) -> CompiledPolicy:
         obligations=_obligations(annotations, is_forbid=is_forbid),
         covers_wildcards=not is_forbid and speaks_of_wildcards(nodes),
         concerns_names=any(concerns_names(condition["body"]) for condition in conditions),
+        looks_only_at_names=all(looks_only_at_names(condition["body"]) for condition in conditions),
         requires=required_attributes(conditions),
         texts=texts_in(nodes),
         patterns=patterns_in(nodes),

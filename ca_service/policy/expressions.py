@@ -54,6 +54,18 @@ def concerns_names(expression: Json) -> bool:
     return False
 
 
+def looks_only_at_names(expression: Json) -> bool:
+    """Tell whether the expression takes nothing from the question but `context.name`."""
+    open_ends = [expression]
+    while open_ends:
+        node = open_ends.pop()
+        if "Var" in node:
+            return False
+        if _attribute_of_context(node) != "name":
+            open_ends.extend(_children(node))
+    return True
+
+
 def texts_in(nodes: Iterable[Json]) -> frozenset[str]:
     """Return the string literals among the nodes."""
     return frozenset(node["Value"] for node in nodes if _is_text(node))

@@ -22,7 +22,7 @@ class Slice(Struct, frozen=True):
     """The policies for one principal, action and place, and the entities around the question.
 
     `is_alike_for_all`: of those that can speak to a question without a name in its context, none tells one
-    resource of a type from another or looks at the context.
+    resource of a type from another or looks at anything else of it.
     """
 
     policies: tuple[CompiledPolicy, ...]
@@ -40,7 +40,7 @@ class Slice(Struct, frozen=True):
 
 
 def _tells_apart(policy: CompiledPolicy) -> bool:
-    return bool(policy.conditions) or policy.scope.tells_resources_apart
+    return not policy.looks_only_at_names or policy.scope.tells_resources_apart
 
 
 def _takes_in_all(policy: CompiledPolicy, ancestors: Collection[Entity]) -> bool:

@@ -65,6 +65,13 @@ async def test_one_permit_answers_for_all_resources_that_no_policy_tells_apart(
     assert second.id == first.id
 
 
+async def test_so_does_the_permit_of_a_role(engine: PolicyEngine) -> None:
+    member = identity("prj_1/member")
+    answers = [await engine.decide(member, issuing(resource=_authority(name))) for name in "ab"]
+    assert [answer.allowed for answer in answers] == [True, True]
+    assert answers[0].id == answers[1].id
+
+
 async def test_no_denial_answers_for_another_resource(engine: PolicyEngine) -> None:
     answers = [await engine.decide(identity(), issuing(resource=_authority(name))) for name in "ab"]
     assert answers[0].id != answers[1].id
