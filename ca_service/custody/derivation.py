@@ -18,13 +18,14 @@ def canonical(*parts: str | int | bytes) -> bytes:
     """
     chunks: list[bytes] = []
     for part in parts:
-        if isinstance(part, bytes):
-            mark, raw = b"b", part
-        elif isinstance(part, str):
-            mark, raw = b"s", part.encode()
+        if isinstance(part, str):
+            raw = part.encode()
+            chunks += (b"s", len(raw).to_bytes(4, "big"), raw)
+        elif isinstance(part, bytes):
+            chunks += (b"b", len(part).to_bytes(4, "big"), part)
         else:
-            mark, raw = b"i", str(part).encode("ascii")
-        chunks += (mark, len(raw).to_bytes(4, "big"), raw)
+            raw = str(part).encode("ascii")
+            chunks += (b"i", len(raw).to_bytes(4, "big"), raw)
     return b"".join(chunks)
 
 

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from ca_service.custody.derivation import canonical, derive
+from ca_service.custody.derivation import MacKey, canonical, derive
 from ca_service.custody.errors import IntegrityError
 from ca_service.kernel.randomness import Randomness
 from ca_service.kernel.tenancy import Tenant
@@ -22,6 +22,8 @@ _NONCE = slice(13, 25)
 _HEADER_SIZE = 25
 _NONCE_SIZE = 12
 _TAG_SIZE = 16
+#: How the derivation of a record's key begins; the record's name follows, as bytes.
+_PURPOSE = canonical("record") + b"b"
 
 
 class RecordName(Struct, frozen=True):
@@ -55,6 +57,9 @@ class Sealer:
         self._tenant = tenant
         self._keys = dict(keys)
         self._current = self._keys[max(self._keys)]
+        self._record_keys = {version: MacKey(key.key) for version, key in self._keys.items()}
+        #: How the full names of a table's records begin.
+        self._beginnings: dict[str, bytes] = {}
         self._randomness = randomness
 
     @property
@@ -70,7 +75,7 @@ class Sealer:
             raise ValueError("a nonce has 12 bytes")
         header = _FORMAT + key.id + key.version.to_bytes(4, "big")
         name = self._name(record)
-        ciphertext = AESGCM(derive(key.key, "record", name)).encrypt(nonce, plaintext, header + name)
+        ciphertext = AESGCM(self._record_key(key, name)).encrypt(nonce, plaintext, header + name)
         return header + nonce + ciphertext
 
     def open(self, record: RecordName, sealed: bytes) -> bytes:
@@ -82,15 +87,25 @@ class Sealer:
             raise _broken(record)
         name = self._name(record)
         try:
-            return AESGCM(derive(key.key, "record", name)).decrypt(
+            return AESGCM(self._record_key(key, name)).decrypt(
                 sealed[_NONCE], sealed[_HEADER_SIZE:], sealed[: _NONCE.start] + name
             )
         except InvalidTag:
             raise _broken(record) from None
 
+    def _record_key(self, key: SealingKey, name: bytes) -> bytes:
+        """Return `derive(key.key, "record", name)`, with the hash of the key at hand."""
+        framed = b"".join((_PURPOSE, len(name).to_bytes(4, "big"), name, b"\x01"))
+        return self._record_keys[key.version].tag(framed)
+
     def _name(self, record: RecordName) -> bytes:
-        tenant = self._tenant
-        return canonical(1, tenant.organization, tenant.project, record.table, record.row_id, record.version)
+        """Return `canonical(1, organization, project, table, row id, version)`."""
+        beginning = self._beginnings.get(record.table)
+        if beginning is None:
+            tenant = self._tenant
+            beginning = canonical(1, tenant.organization, tenant.project, record.table)
+            self._beginnings[record.table] = beginning
+        return beginning + canonical(record.row_id, record.version)
 
 
 def _broken(record: RecordName) -> IntegrityError:
