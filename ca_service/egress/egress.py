@@ -70,6 +70,7 @@ class Egress:
             self._connectors[EgressClass.TARGET],
             OwnDatabase(database_url),
             clock.monotonic,
+            randomness,
         )
         self._notifier = NotifyEgress(
             notify,

@@ -24,6 +24,7 @@ from ca_service.egress.target_own import OwnDatabase
 from ca_service.egress.target_place import PostgresqlPlace, TargetTls
 from ca_service.egress.target_session import TargetSession
 from ca_service.egress.target_statement import fill
+from ca_service.kernel.randomness import Randomness
 
 if TYPE_CHECKING:
     from ca_service.egress.target_wire import TargetWire
@@ -39,12 +40,14 @@ class TargetEgress:
         connector: Connector,
         own_database: OwnDatabase,
         monotonic: Callable[[], float],
+        randomness: Randomness,
     ) -> None:
         self._config = config
         self._resolver = resolver
         self._connector = connector
         self._own_database = own_database
         self._monotonic = monotonic
+        self._randomness = randomness
         self._kept = KeptSessions()
 
     @asynccontextmanager
@@ -105,6 +108,7 @@ class TargetEgress:
                 return await open_wire(
                     conninfo_of(place, address, self._config),
                     f"{place.host} ({address}, port {place.port})",
+                    self._randomness,
                     connect_seconds=deadline.for_one_of(len(addresses) - index),
                     seconds=self._config.timeout,
                 )

@@ -13,8 +13,10 @@ from psycopg import Error, OperationalError, pq
 from psycopg.pq import ConnStatus, ExecStatus, PollingStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from ca_service.egress.scram import SALT_SIZE, is_plain, scram_verifier
 from ca_service.egress.target_errors import LoginRefusedError, StatementRefusedError, TargetLostError
 from ca_service.egress.target_session import TargetRow
+from ca_service.kernel.randomness import Randomness
 from ca_service.kernel.secret_value import SecretValue
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -42,10 +44,11 @@ class NoConnectionError(Exception):
 class TargetWire:
     """One connection; after a failure that is not the target's plain refusal it is of no more use."""
 
-    def __init__(self, connection: PGconn, place: str, seconds: float) -> None:
+    def __init__(self, connection: PGconn, place: str, seconds: float, randomness: Randomness) -> None:
         self._pg = connection
         self._place = place
         self._seconds = seconds
+        self._randomness = randomness
         self._is_lost = False
 
     @property
@@ -68,8 +71,10 @@ class TargetWire:
         ]
 
     def verifier(self, password: SecretValue[str]) -> str:
-        name = self._pg.user
-        return self._pg.encrypt_password(password.reveal().encode(), name, b"scram-sha-256").decode()
+        text = password.reveal()
+        if is_plain(text):
+            return scram_verifier(text, self._randomness.token_bytes(SALT_SIZE))
+        return self._pg.encrypt_password(text.encode(), self._pg.user, b"scram-sha-256").decode()
 
     def close(self) -> None:
         """End the connection at once; a transaction that is open is rolled back by the server."""
@@ -123,7 +128,9 @@ class TargetWire:
         return TargetLostError(f"{self._place} {what}.")
 
 
-async def open_wire(conninfo: bytes, place: str, *, connect_seconds: float, seconds: float) -> TargetWire:
+async def open_wire(
+    conninfo: bytes, place: str, randomness: Randomness, *, connect_seconds: float, seconds: float
+) -> TargetWire:
     """Return a connection that is logged in; `seconds` bounds each statement.
 
     Raises NoConnectionError while nobody has answered yet, LoginRefusedError or TargetLostError after that.
@@ -146,7 +153,7 @@ async def open_wire(conninfo: bytes, place: str, *, connect_seconds: float, seco
         connection.finish()
         raise
     connection.nonblocking = 1
-    return TargetWire(connection, place, seconds)
+    return TargetWire(connection, place, seconds, randomness)
 
 
 class _FailedLoginError(Exception):
